@@ -1,3 +1,18 @@
 """Deep forests (gcForest): deep models of trees, with scikit-learn's interface."""
 
+from deepforest.cascade import CascadeForestClassifier, CascadeForestRegressor
+from deepforest.estimators import default_estimators, default_scan_estimators
+from deepforest.gcforest import GCForestClassifier, GCForestRegressor
+from deepforest.scanning import MultiGrainedScanner
+
 __version__ = "0.1.0"
+
+__all__ = [
+    "GCForestClassifier",
+    "GCForestRegressor",
+    "CascadeForestClassifier",
+    "CascadeForestRegressor",
+    "MultiGrainedScanner",
+    "default_estimators",
+    "default_scan_estimators",
+]

@@ -1,0 +1,236 @@
+"""Checks of parameters and input that every public estimator shares."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from math import prod
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import issparse
+from sklearn.base import BaseEstimator
+from sklearn.utils import assert_all_finite, get_tags
+from sklearn.utils.validation import column_or_1d, validate_data
+
+
+@contextmanager
+def unchanged_on_error(estimator: BaseEstimator) -> Iterator[None]:
+    """Give `estimator` back its attributes if the block raises, an interrupt included."""
+    before = dict(vars(estimator))
+    try:
+        yield
+    except BaseException:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        raise
+
+
+def check_integer(name: str, value: Any, *, at_least: int, remedy: str = "") -> int:
+    """Return `value` as an int, or raise a ValueError that names the parameter."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, Integral) or value < at_least:
+        raise ValueError(
+            f"{name}={value!r} must be an integer of at least {at_least}{remedy and '; ' + remedy}."
+        )
+    return int(value)
+
+
+def check_real(name: str, value: Any, *, at_least: float) -> float:
+    """Return `value` as a float, or raise a ValueError that names the parameter."""
+    if (
+        isinstance(value, (bool, np.bool_))
+        or not isinstance(value, Real)
+        or not np.isfinite(float(value))
+        or value < at_least
+    ):
+        raise ValueError(f"{name}={value!r} must be a finite number of at least {at_least}.")
+    return float(value)
+
+
+def check_choice(name: str, value: Any, accepted: Collection[str]) -> str:
+    """Return `value` if it is one of the accepted strings, or raise a ValueError."""
+    if not isinstance(value, str) or value not in accepted:
+        raise ValueError(f"{name}={value!r} must be one of {', '.join(map(repr, accepted))}.")
+    return value
+
+
+def check_same_length(X: NDArray[Any], **others: Any) -> None:
+    """Raise a ValueError if one of the named arrays has not as many entries as X has rows."""
+    for name, other in others.items():
+        if other is not None and len(other) != len(X):
+            raise ValueError(
+                f"{name} has {len(other)} entries, but X has {len(X)} rows: pass one a row."
+            )
+
+
+def check_sample_weight(sample_weight: ArrayLike | None, n_rows: int) -> NDArray[np.float64] | None:
+    """Return the weights as float64 of shape (n_rows,), or None for None.
+
+    Raises
+    ------
+    ValueError
+        For another shape, for a weight that is negative, infinite or NaN, and
+        where no row has a positive weight.
+    """
+    if sample_weight is None:
+        return None
+    weight = np.asarray(sample_weight, dtype=np.float64)
+    if weight.shape != (n_rows,):
+        raise ValueError(
+            f"sample_weight has shape {weight.shape}, but X has {n_rows} rows: "
+            f"pass one weight a row, shape ({n_rows},)."
+        )
+    if not np.all(np.isfinite(weight)):
+        raise ValueError("sample_weight holds NaN or infinity: pass finite weights.")
+    if np.any(weight < 0):
+        raise ValueError(
+            f"sample_weight holds negative weights (the least is {weight.min()}): "
+            "pass weights of zero or more."
+        )
+    if not np.any(weight > 0):
+        raise ValueError("sample_weight is zero for every row: give at least one row a weight.")
+    return weight
+
+
+def check_labels(name: str, y: Any) -> NDArray[Any]:
+    """Return labels or values as an array (n,), or raise a ValueError."""
+    labels: NDArray[Any] = column_or_1d(y, warn=True)
+    assert_all_finite(labels, input_name=name)
+    return labels
+
+
+def check_values(name: str, y: NDArray[Any]) -> NDArray[np.float64]:
+    """Return regression targets as float64, or raise a ValueError."""
+    try:
+        values = y.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} holds values that are no numbers ({error}).") from error
+    return values
+
+
+def check_estimators(
+    name: str, estimators: Sequence[tuple[str, BaseEstimator]], *, method: str
+) -> list[tuple[str, BaseEstimator]]:
+    """Return the (name, estimator) pairs as a list after checking them.
+
+    Parameters
+    ----------
+    name : str
+        The parameter that is checked, for the error.
+    estimators : sequence of (str, estimator)
+    method : {"predict_proba", "predict"}
+        What each estimator must offer.
+
+    Raises
+    ------
+    ValueError
+        For an empty list, a repeated name, a name with two underscores (they
+        separate nested parameters), or an estimator without `fit` or `method`.
+    """
+    remedy = "pass a list of (name, estimator) tuples, as for StackingClassifier"
+    if isinstance(estimators, (str, Mapping)) or not isinstance(estimators, Sequence):
+        raise ValueError(f"{name}={estimators!r} is not a list: {remedy}.")
+    if len(estimators) == 0:
+        raise ValueError(f"{name}=[] is empty: {remedy}, or None for the default estimators.")
+    seen: set[str] = set()
+    for pair in estimators:
+        if not isinstance(pair, tuple) or len(pair) != 2 or not isinstance(pair[0], str):
+            raise ValueError(
+                f"{name} holds {pair!r}, which is no (name, estimator) tuple: {remedy}."
+            )
+        label, estimator = pair
+        if label in seen:
+            raise ValueError(f"{name} holds the name {label!r} twice: give each a name of its own.")
+        if "__" in label or not label:
+            raise ValueError(
+                f"{name} holds the name {label!r}: a name must not be empty or hold '__', "
+                "which separates nested parameters."
+            )
+        seen.add(label)
+        if isinstance(estimator, type) or not hasattr(estimator, "fit"):
+            raise ValueError(
+                f"{name}: {label!r} is {estimator!r}, which is no estimator instance: "
+                "pass an object with fit and predict."
+            )
+        if not hasattr(estimator, method):
+            raise ValueError(
+                f"{name}: {label!r} ({type(estimator).__name__}) has no {method}: use one that "
+                "has, for instance by wrapping a classifier in CalibratedClassifierCV."
+            )
+    return list(estimators)
+
+
+def check_nan(
+    X: NDArray[Any], estimators: Sequence[tuple[str, BaseEstimator]], *, name: str
+) -> None:
+    """Raise a ValueError that names the estimators which do not accept the NaN in `X`."""
+    if X.dtype.kind != "f" or not np.isnan(X).any():
+        return
+    refusing = [
+        label for label, estimator in estimators if not get_tags(estimator).input_tags.allow_nan
+    ]
+    if refusing:
+        raise ValueError(
+            f"X contains NaN, which {', '.join(map(repr, refusing))} of {name} does not accept: "
+            "take it out, or put it in a pipeline behind SimpleImputer."
+        )
+
+
+def check_table(estimator: BaseEstimator, X: Any, *, reset: bool) -> NDArray[Any]:
+    """Return a table (n, d) as float32, or as it is where it is uint8; NaN may stay.
+
+    Sets or checks `n_features_in_` and `feature_names_in_`.
+    """
+    if issparse(X):
+        raise ValueError(
+            f"X is a sparse matrix ({type(X).__name__}), which is not supported: "
+            "pass X.toarray() if it fits in memory."
+        )
+    try:
+        table: NDArray[Any] = validate_data(
+            estimator,
+            X,
+            reset=reset,
+            dtype=[np.float32, np.uint8],
+            ensure_all_finite="allow-nan",
+            ensure_min_samples=2 if reset else 1,
+        )
+    except ValueError as error:
+        if "could not convert string" not in str(error):
+            raise
+        raise ValueError(
+            f"X holds text ({error}): encode it as numbers first, for instance with "
+            "sklearn.preprocessing.OrdinalEncoder."
+        ) from error
+    return table
+
+
+def check_arrays(estimator: Any, X: Any, *, reset: bool) -> NDArray[Any]:
+    """Return arrays (n, *shape) from arrays or from rows (n, prod(shape)).
+
+    Rows take the shape of `estimator.input_shape`, or stay sequences where that is None.
+    Sets or checks `n_features_in_` and `input_shape_`.
+    """
+    shape = None
+    if not issparse(X) and not hasattr(X, "columns"):
+        X = np.asarray(X)
+        if X.ndim > 2:
+            shape = X.shape[1:]
+            X = X.reshape(len(X), prod(shape))
+    if not reset and shape not in (None, estimator.input_shape_):
+        raise ValueError(
+            f"X has instances of shape {shape}, but {type(estimator).__name__} was fitted on "
+            f"shape {estimator.input_shape_}."
+        )
+    table = check_table(estimator, X, reset=reset)
+    if reset:
+        given = estimator.input_shape
+        if given is not None:
+            given = (given,) if isinstance(given, int) else tuple(given)
+            if (shape or given) != given or prod(given) != table.shape[1]:
+                raise ValueError(
+                    f"input_shape={given} does not fit X, whose instances have shape "
+                    f"{shape or table.shape[1:]}."
+                )
+        estimator.input_shape_ = shape or given or table.shape[1:]
+    return table.reshape(len(table), *estimator.input_shape_)

@@ -1,0 +1,548 @@
+"""The cascade: layers that grow in depth until held-out accuracy stops improving."""
+
+import logging
+from time import perf_counter
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.utils import check_random_state, get_tags
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted
+
+from deepforest._validation import (
+    check_choice,
+    check_estimators,
+    check_integer,
+    check_labels,
+    check_nan,
+    check_real,
+    check_same_length,
+    check_sample_weight,
+    check_table,
+    check_values,
+    unchanged_on_error,
+)
+from deepforest.combine import (
+    COMBINATIONS,
+    Combine,
+    combined,
+    mean_of_last,
+    select,
+    select_held_out,
+)
+from deepforest.composition import NamedEstimatorsMixin
+from deepforest.crossfit import Splits, Target, Vectors, held_out_rows, make_splits
+from deepforest.estimators import NamedEstimators, Task, default_estimators
+from deepforest.layer import CascadeLayer, augmented, fit_layer
+from deepforest.scoring import Scoring, check_scoring, held_out_score, score_name
+
+logger = logging.getLogger("deepforest")
+
+Grains = list[NDArray[Any]]
+
+
+class Grown(NamedTuple):
+    """A cascade after its growth."""
+
+    layers: list[CascadeLayer]  # those that prediction uses
+    weights: NDArray[np.float64]  # (len(layers), m)
+    scores: list[float]  # of every layer that was grown
+
+
+class CascadeForestBase(NamedEstimatorsMixin, BaseEstimator):
+    """What the classifier and the regressor share."""
+
+    _task: Task
+
+    def __init__(
+        self,
+        estimators: NamedEstimators | None = None,
+        *,
+        n_estimators: int = 100,
+        max_layers: int = 10,
+        cv: Any = 5,
+        scoring: Scoring = None,
+        tol: float = 0.0,
+        n_iter_no_change: int = 1,
+        combine: Combine = "select",
+        n_jobs: int | None = None,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+    ) -> None:
+        self.estimators = estimators
+        self.n_estimators = n_estimators
+        self.max_layers = max_layers
+        self.cv = cv
+        self.scoring = scoring
+        self.tol = tol
+        self.n_iter_no_change = n_iter_no_change
+        self.combine = combine
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        X_val: ArrayLike | None = None,
+        y_val: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+    ) -> Self:
+        """Grow the cascade.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            NaN is accepted where every estimator of the layer accepts it.
+        y : array-like of shape (n_samples,)
+        sample_weight : array-like of shape (n_samples,), optional
+            Weights of zero or more.
+        X_val : array-like of shape (n_val, n_features), optional
+            Rows that no layer is trained on. Where they are given, their score
+            decides the depth, instead of the mildly optimistic held-out score.
+        y_val : array-like of shape (n_val,), optional
+        groups : array-like of shape (n_samples,), optional
+            Rows of one group are never split between training and held-out rows.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            For a parameter or input that cannot be used; the estimator is then left
+            as it was before.
+        """
+        with unchanged_on_error(self):
+            return self._fit(X, y, sample_weight, X_val, y_val, groups)
+
+    def _fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        X_val: Any,
+        y_val: Any,
+        groups: Any,
+    ) -> Self:
+        estimators = self._check_parameters()
+        X = self._check_X(X, reset=True)
+        if y is None:
+            raise ValueError(
+                f"{type(self).__name__} requires y to be passed, but the target y is None."
+            )
+        y = check_labels("y", y)
+        check_same_length(X, y=y, groups=groups)
+        target = self._encode(y, check_sample_weight(sample_weight, len(X)))
+        if (X_val is None) != (y_val is None):
+            raise ValueError("X_val and y_val go together: pass both or neither.")
+
+        seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+        splits = make_splits(self.cv, X, target, groups, seed)
+        grains = self._fit_grains(X, target, splits, seed)
+        val_grains = None
+        if X_val is not None:
+            X_val = self._check_X(X_val, reset=False)
+            y_val = self._check_y_val(y_val)
+            check_same_length(X_val, y_val=y_val)
+            val_grains = self._transform_grains(X_val)
+
+        grown = self._grow(estimators, grains, y, target, splits, seed, val_grains, y_val)
+        self.layers_ = grown.layers
+        self.n_layers_ = len(grown.layers)
+        self.layer_scores_ = np.array(grown.scores)
+        self.estimator_weights_ = grown.weights
+        return self
+
+    def _grow(
+        self,
+        estimators: NamedEstimators,
+        grains: Grains,
+        y: NDArray[Any],
+        target: Target,
+        splits: Splits,
+        seed: int,
+        val_grains: Grains | None,
+        y_val: NDArray[Any] | None,
+    ) -> Grown:
+        """Grow layers and cut back to the best depth.
+
+        Layer i sees grain i mod G and the class vectors of layer i - 1. Its score is
+        that of the combination of all layers so far.
+        """
+        scorer = check_scoring(self.scoring, classification=target.n_classes is not None)
+        name = score_name(self.scoring, classification=target.n_classes is not None)
+        if self.verbose:
+            show_progress()
+        m = len(estimators)
+        covered = np.flatnonzero(held_out_rows(splits, len(y)))
+        known = target.take(covered)
+        layers: list[CascadeLayer] = []
+        libraries: list[Vectors] = []  # held-out class vectors (m, n, K) of each layer
+        val_libraries: list[Vectors] = []
+        scores: list[float] = []
+        best_depth, best_score, best_weights = 0, -np.inf, np.empty(0)
+
+        for depth in range(1, self.max_layers + 1):
+            start = perf_counter()
+            g = (depth - 1) % len(grains)
+            X = augmented(grains[g], libraries[-1] if libraries else None)
+            layer, held_out = fit_layer(
+                estimators, X, target, splits, seed=layer_seed(seed, depth), n_jobs=self.n_jobs
+            )
+            layers.append(layer)
+            libraries.append(held_out)
+            library = np.concatenate(libraries)
+            if self.combine == "mean":
+                weights = mean_of_last(len(library), m)
+            else:
+                weights = select(library[:, covered], known)
+
+            if val_grains is not None and y_val is not None:
+                X_val = augmented(val_grains[g], val_libraries[-1] if val_libraries else None)
+                val_libraries.append(layer.transform(X_val, n_jobs=self.n_jobs))
+                vectors = combined(np.concatenate(val_libraries), weights)
+                score = held_out_score(scorer, y_val, vectors, classes=self._classes())
+            else:
+                if self.combine == "mean":
+                    vectors = combined(library, weights)
+                else:
+                    vectors = select_held_out(library, target, splits)
+                score = held_out_score(
+                    scorer,
+                    y[covered],
+                    vectors[covered],
+                    classes=self._classes(),
+                    sample_weight=known.sample_weight,
+                )
+            scores.append(score)
+            logger.log(
+                logging.INFO if self.verbose else logging.DEBUG,
+                "layer %d: %s %s %.4f (%d features, %.1f s)",
+                depth,
+                "held-out" if val_grains is None else "validation",
+                name,
+                score,
+                X.shape[1],
+                perf_counter() - start,
+            )
+            if depth == 1 or score > best_score + self.tol:
+                best_depth, best_score, best_weights = depth, score, weights
+            elif depth - best_depth >= self.n_iter_no_change:
+                break
+        return cut_back(layers[:best_depth], best_weights.reshape(best_depth, m), scores)
+
+    def _check_parameters(self) -> NamedEstimators:
+        """Return the estimators of a layer after checking all parameters."""
+        check_integer("max_layers", self.max_layers, at_least=1)
+        check_integer("n_iter_no_change", self.n_iter_no_change, at_least=1)
+        check_integer("verbose", self.verbose, at_least=0)
+        check_real("tol", self.tol, at_least=0)
+        check_choice("combine", self.combine, COMBINATIONS)
+        check_scoring(self.scoring, classification=self._task == "classification")
+        if self.estimators is None:
+            check_integer("n_estimators", self.n_estimators, at_least=1)
+            return default_estimators(self._task, n_estimators=self.n_estimators)
+        method = "predict_proba" if self._task == "classification" else "predict"
+        return check_estimators("estimators", self.estimators, method=method)
+
+    def _check_X(self, X: Any, *, reset: bool) -> NDArray[Any]:
+        return check_table(self, X, reset=reset)
+
+    def _fit_grains(self, X: NDArray[Any], target: Target, splits: Splits, seed: int) -> Grains:
+        """Return the training rows of each grain."""
+        return self._transform_grains(X)
+
+    def _transform_grains(self, X: NDArray[Any]) -> Grains:
+        """Return new rows of each grain."""
+        check_nan(X, self.estimators or [], name="estimators")  # the default ones accept NaN
+        return [X]
+
+    def _encode(self, y: NDArray[Any], sample_weight: NDArray[np.float64] | None) -> Target:
+        """Return the target that the layers learn."""
+        raise NotImplementedError
+
+    def _check_y_val(self, y_val: Any) -> NDArray[Any]:
+        return check_labels("y_val", y_val)
+
+    def _classes(self) -> NDArray[Any] | None:
+        """Return the user's labels in the order of the class vectors; None for regression."""
+        return None
+
+    def _combined_vectors(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Return the prediction (n, K) for new rows."""
+        check_is_fitted(self)
+        X = self._check_X(X, reset=False)
+        grains = self._transform_grains(X)
+        libraries: list[Vectors] = []
+        for i, layer in enumerate(self.layers_):
+            rows = augmented(grains[i % len(grains)], libraries[-1] if libraries else None)
+            libraries.append(layer.transform(rows, n_jobs=self.n_jobs))
+        vectors = combined(np.concatenate(libraries), self.estimator_weights_.ravel())
+        return vectors.astype(np.float64)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        # The default estimators accept NaN, all of them.
+        tags.input_tags.allow_nan = all(
+            get_tags(estimator).input_tags.allow_nan for _, estimator in self.estimators or ()
+        )
+        tags.non_deterministic = False
+        return tags
+
+
+def cut_back(
+    layers: list[CascadeLayer], weights: NDArray[np.float64], scores: list[float]
+) -> Grown:
+    """Drop what prediction does not use.
+
+    That is every layer behind the last one with a weight and, in that one, whose class
+    vectors feed no other layer, the estimators without a weight.
+    """
+    n_used = int(np.flatnonzero(weights.any(axis=1))[-1]) + 1
+    layers, weights = layers[:n_used], weights[:n_used]
+    layers[-1] = layers[-1].keep(weights[-1] > 0)
+    return Grown(layers, weights, scores)
+
+
+def layer_seed(seed: int, depth: int) -> int:
+    """Return the seed of a layer, the same whatever is grown behind it."""
+    return int(np.random.SeedSequence((seed, depth)).generate_state(1)[0])
+
+
+def show_progress() -> None:
+    """Let the lines of progress reach stderr where the program has not set up logging."""
+    if not logger.isEnabledFor(logging.INFO):
+        logger.setLevel(logging.INFO)
+    if not logger.hasHandlers():
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("[deepforest] %(message)s"))
+        logger.addHandler(handler)
+
+
+class CascadeForestClassifier(ClassifierMixin, CascadeForestBase):
+    """A cascade of layers of forests and boosted trees for classification.
+
+    Each layer gives every row class vectors (the class probabilities of each of its
+    estimators, held out for training rows) and passes them on as augmented features.
+    Layers are added until the held-out score stops improving, and the class vectors of
+    all kept layers are combined [1]_.
+
+    Parameters
+    ----------
+    estimators : list of (str, estimator), default=None
+        What a layer is made of, used afresh in every layer: any classifiers with
+        `predict_proba`. Forests with `bootstrap=True` give out-of-bag class vectors, all
+        others are cross-fitted in folds. A LightGBM estimator with `early_stopping_round`
+        stops in each fold at the rounds that were best in the other folds. None is
+        `default_estimators("classification")`: 2 random forests, 2 extra-trees, LightGBM.
+    n_estimators : int, default=100
+        Trees in each forest of the default estimators; not used with `estimators`.
+    max_layers : int, default=10
+        The most layers to grow.
+    cv : int, splitter or list of (train, test), default=5
+        Folds for estimators without out-of-bag votes. An explicit splitter or list is
+        used for all estimators, because a bootstrap would separate rows that belong
+        together. It need not hold out every row (TimeSeriesSplit does not): rows that
+        are never held out get the class prior as class vector and are not scored.
+    scoring : str or callable, default=None
+        What the depth is chosen by: a name of scikit-learn's scorers, or a callable
+        ``scorer(estimator, X, y)``. None is accuracy.
+    tol : float, default=0
+        A layer must gain more than this over the best score so far.
+    n_iter_no_change : int, default=1
+        The growth ends after this many layers without a gain.
+    combine : {"select", "mean"}, default="select"
+        "select": greedy ensemble selection [2]_ on the held-out class vectors of all
+        layers. "mean": the mean of the last kept layer's class vectors [1]_.
+    n_jobs : int, default=None
+        Threads, as in joblib. The model is the same for any number.
+    random_state : int, RandomState or None, default=None
+    verbose : int, default=0
+        1 shows a line for each layer, through the logger "deepforest".
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+    n_layers_ : int
+        Layers that prediction uses.
+    layers_ : list of length n_layers_
+    layer_scores_ : ndarray of shape (n_grown,)
+        Held-out score after each layer that was grown, those cut off again included. It
+        chose the depth and is mildly optimistic: no test accuracy. With `X_val` it is
+        the score on those rows.
+    estimator_weights_ : ndarray of shape (n_layers_, n_layer_estimators)
+        Weight of each estimator's class vector in the prediction.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Where X had names for all columns.
+
+    See Also
+    --------
+    GCForestClassifier : The same behind multi-grained scanning, for images and sequences.
+
+    References
+    ----------
+    .. [1] Z.-H. Zhou and J. Feng, "Deep Forest: Towards an Alternative to Deep Neural
+       Networks", IJCAI 2017.
+    .. [2] R. Caruana, A. Niculescu-Mizil, G. Crew and A. Ksikes, "Ensemble selection
+       from libraries of models", ICML 2004.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from deepforest import CascadeForestClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> cascade = CascadeForestClassifier(n_estimators=50, max_layers=2, random_state=0)
+    >>> cascade.fit(X, y).predict(X[:3])
+    array([0, 0, 0])
+    """
+
+    _task: Task = "classification"
+
+    def _encode(self, y: NDArray[Any], sample_weight: NDArray[np.float64] | None) -> Target:
+        check_classification_targets(y)
+        self.classes_, encoded = np.unique(y, return_inverse=True)
+        return Target(encoded.astype(np.int64), sample_weight, len(self.classes_))
+
+    def _check_y_val(self, y_val: Any) -> NDArray[Any]:
+        labels = super()._check_y_val(y_val)
+        unknown = np.setdiff1d(labels, self.classes_)
+        if len(unknown):
+            raise ValueError(f"y_val holds {unknown[0]!r}, a class that y does not hold.")
+        return labels
+
+    def _classes(self) -> NDArray[Any]:
+        classes: NDArray[Any] = self.classes_
+        return classes
+
+    def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Return class probabilities.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            In the order of `classes_`; rows sum to 1.
+        """
+        vectors = self._combined_vectors(X)
+        return np.asarray(vectors / vectors.sum(axis=1, keepdims=True))
+
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
+        """Return the class with the highest probability.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+        """
+        probability = self.predict_proba(X)
+        return np.asarray(self.classes_[np.argmax(probability, axis=1)])
+
+
+class CascadeForestRegressor(RegressorMixin, CascadeForestBase):
+    """A cascade of layers of forests and boosted trees for regression.
+
+    Each layer gives every row the predicted values of its estimators (held out for
+    training rows) and passes them on as augmented features. Layers are added until the
+    held-out score stops improving, and the values of all kept layers are combined.
+
+    Parameters
+    ----------
+    estimators : list of (str, estimator), default=None
+        What a layer is made of, used afresh in every layer: any regressors. Forests with
+        `bootstrap=True` give out-of-bag values, all others are cross-fitted in folds. A
+        LightGBM estimator with `early_stopping_round` stops in each fold at the rounds
+        that were best in the other folds. None is `default_estimators("regression")`:
+        2 random forests, 2 extra-trees, LightGBM.
+    n_estimators : int, default=100
+        Trees in each forest of the default estimators; not used with `estimators`.
+    max_layers : int, default=10
+        The most layers to grow.
+    cv : int, splitter or list of (train, test), default=5
+        Folds for estimators without out-of-bag votes. An explicit splitter or list is
+        used for all estimators, because a bootstrap would separate rows that belong
+        together. It need not hold out every row (TimeSeriesSplit does not): rows that
+        are never held out get the mean of y as value and are not scored.
+    scoring : str or callable, default=None
+        What the depth is chosen by: a name of scikit-learn's scorers, or a callable
+        ``scorer(estimator, X, y)``. None is R2.
+    tol : float, default=0
+        A layer must gain more than this over the best score so far.
+    n_iter_no_change : int, default=1
+        The growth ends after this many layers without a gain.
+    combine : {"select", "mean"}, default="select"
+        "select": greedy ensemble selection [2]_ on the held-out values of all layers.
+        "mean": the mean of the last kept layer's values [1]_.
+    n_jobs : int, default=None
+        Threads, as in joblib. The model is the same for any number.
+    random_state : int, RandomState or None, default=None
+    verbose : int, default=0
+        1 shows a line for each layer, through the logger "deepforest".
+
+    Attributes
+    ----------
+    n_layers_ : int
+        Layers that prediction uses.
+    layers_ : list of length n_layers_
+    layer_scores_ : ndarray of shape (n_grown,)
+        Held-out score after each layer that was grown, those cut off again included.
+        With `X_val` it is the score on those rows.
+    estimator_weights_ : ndarray of shape (n_layers_, n_layer_estimators)
+        Weight of each estimator's value in the prediction.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Where X had names for all columns.
+
+    See Also
+    --------
+    GCForestRegressor : The same behind multi-grained scanning, for images and sequences.
+
+    References
+    ----------
+    .. [1] Z.-H. Zhou and J. Feng, "Deep Forest: Towards an Alternative to Deep Neural
+       Networks", IJCAI 2017.
+    .. [2] R. Caruana, A. Niculescu-Mizil, G. Crew and A. Ksikes, "Ensemble selection
+       from libraries of models", ICML 2004.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from deepforest import CascadeForestRegressor
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> cascade = CascadeForestRegressor(n_estimators=50, max_layers=2, random_state=0)
+    >>> cascade.fit(X, y).predict(X[:3]).shape
+    (3,)
+    """
+
+    _task: Task = "regression"
+
+    def _encode(self, y: NDArray[Any], sample_weight: NDArray[np.float64] | None) -> Target:
+        return Target(check_values("y", y), sample_weight, None)
+
+    def _check_y_val(self, y_val: Any) -> NDArray[Any]:
+        return check_values("y_val", super()._check_y_val(y_val))
+
+    def predict(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Return predicted values.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+        """
+        return self._combined_vectors(X)[:, 0]

@@ -1,0 +1,196 @@
+"""The estimators that stand in layers and scanners: registered names and default sets."""
+
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any, Literal
+
+from sklearn.base import BaseEstimator, clone
+from sklearn.ensemble import (
+    ExtraTreesClassifier,
+    ExtraTreesRegressor,
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+    RandomForestClassifier,
+    RandomForestRegressor,
+)
+from sklearn.linear_model import LogisticRegression, Ridge
+
+from deepforest._validation import check_choice, check_integer
+
+Task = Literal["classification", "regression"]
+NamedEstimators = list[tuple[str, BaseEstimator]]
+
+TASKS = ("classification", "regression")
+
+
+def import_lightgbm() -> ModuleType:
+    """Return the module `lightgbm`.
+
+    Raises
+    ------
+    ImportError
+        Where LightGBM's library cannot be loaded, which nearly always means that
+        the system's OpenMP runtime is missing; the message says how to get it.
+    """
+    try:
+        import lightgbm
+    except OSError as error:
+        raise ImportError(
+            "LightGBM cannot be loaded; it needs the system's OpenMP runtime. Install it with "
+            "'apt-get install libgomp1' (Debian, Ubuntu), 'dnf install libgomp' (Fedora) or "
+            f"'brew install libomp' (macOS). The loader said: {error}"
+        ) from error
+    module: ModuleType = lightgbm
+    return module
+
+
+def random_forest(task: Task, **parameters: Any) -> BaseEstimator:
+    """Return a random forest whose out-of-bag votes are its class vectors."""
+    kind = RandomForestClassifier if task == "classification" else RandomForestRegressor
+    return kind(**parameters)
+
+
+def extra_trees(task: Task, **parameters: Any) -> BaseEstimator:
+    """Return extra-trees, bootstrapped so that they have out-of-bag votes."""
+    kind = ExtraTreesClassifier if task == "classification" else ExtraTreesRegressor
+    return kind(**{"bootstrap": True, **parameters})
+
+
+def completely_random(task: Task, **parameters: Any) -> BaseEstimator:
+    """Return the paper's completely-random forest: each split tries one random feature."""
+    return extra_trees(task, **{"max_features": 1, **parameters})
+
+
+def lightgbm(task: Task, **parameters: Any) -> BaseEstimator:
+    """Return a LightGBM estimator that gives the same model in every run.
+
+    Cross-fitting stops its rounds early (`early_stopping_round`), so
+    `n_estimators` is a bound and not a setting to tune.
+    """
+    module = import_lightgbm()
+    kind = module.LGBMClassifier if task == "classification" else module.LGBMRegressor
+    defaults = {
+        "n_estimators": 2000,
+        "early_stopping_round": 20,
+        "deterministic": True,
+        "force_col_wise": True,
+        "verbosity": -1,
+    }
+    estimator: BaseEstimator = kind(**{**defaults, **parameters})
+    return estimator
+
+
+def hist_gradient_boosting(task: Task, **parameters: Any) -> BaseEstimator:
+    """Return scikit-learn's histogram gradient boosting."""
+    kind = (
+        HistGradientBoostingClassifier
+        if task == "classification"
+        else HistGradientBoostingRegressor
+    )
+    return kind(**parameters)
+
+
+def linear(task: Task, **parameters: Any) -> BaseEstimator:
+    """Return logistic regression for classes, ridge regression for values."""
+    return LogisticRegression(**parameters) if task == "classification" else Ridge(**parameters)
+
+
+ESTIMATORS: dict[str, Callable[..., BaseEstimator]] = {
+    "random_forest": random_forest,
+    "extra_trees": extra_trees,
+    "completely_random": completely_random,
+    "lightgbm": lightgbm,
+    "hist_gradient_boosting": hist_gradient_boosting,
+    "linear": linear,
+}
+
+
+def default_estimators(
+    task: Task = "classification", *, n_estimators: int = 100
+) -> NamedEstimators:
+    """Return the estimators that a cascade's layer is made of by default.
+
+    Two random forests and two extra-trees, whose out-of-bag votes cost nothing,
+    and LightGBM, cross-fitted in folds and stopped early.
+
+    Parameters
+    ----------
+    task : {"classification", "regression"}, default="classification"
+    n_estimators : int, default=100
+        Trees in each forest. LightGBM's rounds are chosen by early stopping.
+
+    Returns
+    -------
+    list of (str, estimator)
+        Unfitted; a list of your own to change and to pass as `estimators=`.
+
+    Examples
+    --------
+    >>> from deepforest import default_estimators
+    >>> [name for name, _ in default_estimators(n_estimators=50)]
+    ['random_forest_1', 'random_forest_2', 'extra_trees_1', 'extra_trees_2', 'lightgbm']
+    """
+    check_choice("task", task, TASKS)
+    check_integer("n_estimators", n_estimators, at_least=1)
+    forest = {"n_estimators": n_estimators}
+    return [
+        ("random_forest_1", random_forest(task, **forest)),
+        ("random_forest_2", random_forest(task, **forest)),
+        ("extra_trees_1", extra_trees(task, **forest)),
+        ("extra_trees_2", extra_trees(task, **forest)),
+        ("lightgbm", lightgbm(task)),
+    ]
+
+
+def default_scan_estimators(
+    task: Task = "classification", *, n_estimators: int = 30
+) -> NamedEstimators:
+    """Return the estimators that scan a grain by default: one random forest, one extra-trees.
+
+    Parameters
+    ----------
+    task : {"classification", "regression"}, default="classification"
+    n_estimators : int, default=30
+        Trees in each forest.
+
+    Returns
+    -------
+    list of (str, estimator)
+
+    Examples
+    --------
+    >>> from deepforest import default_scan_estimators
+    >>> [name for name, _ in default_scan_estimators()]
+    ['random_forest', 'extra_trees']
+    """
+    check_choice("task", task, TASKS)
+    check_integer("n_estimators", n_estimators, at_least=1)
+    # Neighbouring windows are nearly the same row: smaller leaves would only remember them.
+    forest = {"n_estimators": n_estimators, "min_samples_leaf": 10, "max_features": "sqrt"}
+    return [
+        ("random_forest", random_forest(task, **forest)),
+        ("extra_trees", extra_trees(task, **{**forest, "bootstrap": False})),
+    ]
+
+
+def seeded_clone(estimator: BaseEstimator, seed: int) -> BaseEstimator:
+    """Return an unfitted copy with every `random_state` set to `seed` and every `n_jobs` at 1.
+
+    One thread an estimator, because scikit-learn's forests add up votes in the
+    order in which their threads finish, and because the estimators themselves
+    are what is spread over the cores.
+    """
+    copy = clone(estimator)
+    parameters = copy.get_params(deep=True)
+    settings = {}
+    for name, value in parameters.items():
+        owner, _, parameter = name.rpartition("__")
+        if parameter == "random_state":
+            settings[name] = seed
+        elif parameter == "n_jobs":
+            # None is one thread in scikit-learn, but every core in LightGBM and XGBoost.
+            # LogisticRegression warns where it is set at all.
+            module = type(parameters[owner] if owner else copy).__module__
+            if value is not None or not module.startswith("sklearn."):
+                settings[name] = 1
+    return copy.set_params(**settings)

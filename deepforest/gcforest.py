@@ -1,0 +1,240 @@
+"""GCForest: multi-grained scanning and a cascade in one estimator, arrays in, labels out."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils import get_tags
+
+from deepforest._validation import check_arrays
+from deepforest.cascade import (
+    CascadeForestBase,
+    CascadeForestClassifier,
+    CascadeForestRegressor,
+    Grains,
+)
+from deepforest.combine import Combine
+from deepforest.crossfit import Splits, Target
+from deepforest.estimators import NamedEstimators
+from deepforest.scanning import MultiGrainedScanner
+from deepforest.scoring import Scoring
+from deepforest.windows import PoolMethod
+
+
+class _ScanningMixin(CascadeForestBase):
+    """Puts a scanner before a cascade: one grain a window size, cycled over the layers."""
+
+    _estimator_lists = ("scan_estimators", "estimators")
+
+    def __init__(
+        self,
+        windows: Any = (0.25, 0.375, 0.5),
+        *,
+        stride: Any = None,
+        pool: Any = 2,
+        pool_method: PoolMethod = "mean",
+        scan_estimators: NamedEstimators | None = None,
+        n_scan_estimators: int = 30,
+        max_windows: int = 100_000,
+        input_shape: tuple[int, ...] | None = None,
+        estimators: NamedEstimators | None = None,
+        n_estimators: int = 100,
+        max_layers: int = 10,
+        cv: Any = 5,
+        scoring: Scoring = None,
+        tol: float = 0.0,
+        n_iter_no_change: int = 1,
+        combine: Combine = "select",
+        n_jobs: int | None = None,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+    ) -> None:
+        super().__init__(
+            estimators,
+            n_estimators=n_estimators,
+            max_layers=max_layers,
+            cv=cv,
+            scoring=scoring,
+            tol=tol,
+            n_iter_no_change=n_iter_no_change,
+            combine=combine,
+            n_jobs=n_jobs,
+            random_state=random_state,
+            verbose=verbose,
+        )
+        self.windows = windows
+        self.stride = stride
+        self.pool = pool
+        self.pool_method = pool_method
+        self.scan_estimators = scan_estimators
+        self.n_scan_estimators = n_scan_estimators
+        self.max_windows = max_windows
+        self.input_shape = input_shape
+
+    def _check_parameters(self) -> NamedEstimators:
+        estimators = super()._check_parameters()
+        shared = {name for name, _ in self.scan_estimators or ()} & {
+            name for name, _ in self.estimators or ()
+        }
+        if shared:
+            raise ValueError(
+                f"scan_estimators and estimators share the name {min(shared)!r}: give each a name "
+                "of its own, because nested parameters are found by it."
+            )
+        return estimators
+
+    def _check_X(self, X: Any, *, reset: bool) -> NDArray[Any]:
+        return check_arrays(self, X, reset=reset)
+
+    def _fit_grains(self, X: NDArray[Any], target: Target, splits: Splits, seed: int) -> Grains:
+        self.scanner_ = MultiGrainedScanner(
+            self.windows,
+            stride=self.stride,
+            pool=self.pool,
+            pool_method=self.pool_method,
+            estimators=self.scan_estimators,
+            n_estimators=self.n_scan_estimators,
+            max_windows=self.max_windows,
+            n_jobs=self.n_jobs,
+        )
+        self.scanner_.classes_ = self._classes()
+        return self.scanner_._fit_grains(X, target, splits, seed)
+
+    def _transform_grains(self, X: NDArray[Any]) -> Grains:
+        return self.scanner_._transform_grains(X)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        # The cascade sees class vectors, which hold no NaN.
+        tags.input_tags.allow_nan = all(
+            get_tags(estimator).input_tags.allow_nan for _, estimator in self.scan_estimators or ()
+        )
+        return tags
+
+
+class GCForestClassifier(_ScanningMixin, CascadeForestClassifier):
+    """Multi-grained scanning and a cascade forest: images, sequences and other arrays to classes.
+
+    Windows of several sizes (grains) slide over each array and are replaced by class
+    vectors; layer i of the cascade takes the features of grain i mod G and the class
+    vectors of layer i - 1 [1]_.
+
+    Parameters
+    ----------
+    windows : sequence of sizes, default=(0.25, 0.375, 0.5)
+        One grain each: sizes in values (int) or as fractions of the side (float), one
+        number for all axes or a tuple with one for each. See `MultiGrainedScanner`.
+    stride : int, tuple of int or None, default=None
+        Steps between windows; None is a quarter of the window.
+    pool : int or tuple of int, default=2
+        Class vectors are pooled over blocks of this many positions; 1 is no pooling.
+    pool_method : {"mean", "max"}, default="mean"
+    scan_estimators : list of (str, estimator), default=None
+        What scans a grain. None is `default_scan_estimators()`.
+    n_scan_estimators : int, default=30
+        Trees in each forest of the default scan estimators.
+    max_windows : int, default=100_000
+        A scan estimator is fitted on this many windows, drawn where there are more.
+    input_shape : tuple of int, default=None
+        Shape of an instance where X is given as rows (n, prod(input_shape)).
+    estimators : list of (str, estimator), default=None
+        What a layer of the cascade is made of. See `CascadeForestClassifier`, also for
+        the parameters below.
+    n_estimators : int, default=100
+    max_layers : int, default=10
+    cv : int, splitter or list of (train, test), default=5
+        How instances are split, for the scanner and the cascade.
+    scoring : str or callable, default=None
+    tol : float, default=0
+    n_iter_no_change : int, default=1
+    combine : {"select", "mean"}, default="select"
+    n_jobs : int, default=None
+    random_state : int, RandomState or None, default=None
+    verbose : int, default=0
+
+    Attributes
+    ----------
+    scanner_ : MultiGrainedScanner
+    input_shape_ : tuple of int
+        Shape of an instance.
+    classes_, n_layers_, layers_, layer_scores_, estimator_weights_, n_features_in_
+        As in `CascadeForestClassifier`.
+
+    References
+    ----------
+    .. [1] Z.-H. Zhou and J. Feng, "Deep Forest: Towards an Alternative to Deep Neural
+       Networks", IJCAI 2017.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from deepforest import GCForestClassifier
+    >>> images, y = load_digits(n_class=3, return_X_y=True)
+    >>> images = images[:90].reshape(-1, 8, 8)
+    >>> forest = GCForestClassifier(
+    ...     [3, 5], n_scan_estimators=5, n_estimators=50, max_layers=2, random_state=0
+    ... )
+    >>> forest.fit(images[:60], y[:60]).score(images[60:], y[60:90]) > 0.9
+    True
+    """
+
+
+class GCForestRegressor(_ScanningMixin, CascadeForestRegressor):
+    """Multi-grained scanning and a cascade forest: images, sequences and other arrays to values.
+
+    Windows of several sizes (grains) slide over each array and are replaced by predicted
+    values; layer i of the cascade takes the features of grain i mod G and the values of
+    layer i - 1.
+
+    Parameters
+    ----------
+    windows : sequence of sizes, default=(0.25, 0.375, 0.5)
+        One grain each: sizes in values (int) or as fractions of the side (float), one
+        number for all axes or a tuple with one for each. See `MultiGrainedScanner`.
+    stride : int, tuple of int or None, default=None
+        Steps between windows; None is a quarter of the window.
+    pool : int or tuple of int, default=2
+        Values are pooled over blocks of this many positions; 1 is no pooling.
+    pool_method : {"mean", "max"}, default="mean"
+    scan_estimators : list of (str, estimator), default=None
+        What scans a grain. None is `default_scan_estimators("regression")`.
+    n_scan_estimators : int, default=30
+        Trees in each forest of the default scan estimators.
+    max_windows : int, default=100_000
+        A scan estimator is fitted on this many windows, drawn where there are more.
+    input_shape : tuple of int, default=None
+        Shape of an instance where X is given as rows (n, prod(input_shape)).
+    estimators : list of (str, estimator), default=None
+        What a layer of the cascade is made of. See `CascadeForestRegressor`, also for
+        the parameters below.
+    n_estimators : int, default=100
+    max_layers : int, default=10
+    cv : int, splitter or list of (train, test), default=5
+        How instances are split, for the scanner and the cascade.
+    scoring : str or callable, default=None
+    tol : float, default=0
+    n_iter_no_change : int, default=1
+    combine : {"select", "mean"}, default="select"
+    n_jobs : int, default=None
+    random_state : int, RandomState or None, default=None
+    verbose : int, default=0
+
+    Attributes
+    ----------
+    scanner_ : MultiGrainedScanner
+    input_shape_ : tuple of int
+        Shape of an instance.
+    n_layers_, layers_, layer_scores_, estimator_weights_, n_features_in_
+        As in `CascadeForestRegressor`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from deepforest import GCForestRegressor
+    >>> t = np.linspace(0, 6, 24)
+    >>> frequency = np.random.default_rng(0).uniform(1, 3, size=80)
+    >>> waves = np.sin(frequency[:, None] * t)
+    >>> forest = GCForestRegressor([6], n_scan_estimators=5, n_estimators=50, max_layers=1)
+    >>> forest.fit(waves, frequency).predict(waves[:2]).shape
+    (2,)
+    """

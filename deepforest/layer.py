@@ -1,0 +1,68 @@
+"""A layer: several estimators at one level of a cascade."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+
+from deepforest.crossfit import Splits, Table, Target, Vectors, cross_fit, mean_vectors
+from deepforest.estimators import NamedEstimators
+
+
+class CascadeLayer:
+    """The fitted models of one layer.
+
+    Parameters
+    ----------
+    names : list of m str
+    models : list of m lists of fitted models
+        One model where its votes were out-of-bag, else one a fold. An estimator
+        whose list is empty was dropped, because prediction does not use it; its class
+        vectors are zero.
+    n_classes : int or None
+        None for regression.
+    """
+
+    def __init__(
+        self, names: list[str], models: list[list[BaseEstimator]], n_classes: int | None
+    ) -> None:
+        self.names = names
+        self.models = models
+        self.n_classes = n_classes
+
+    def transform(self, X: NDArray[Any], *, n_jobs: int | None = None) -> Vectors:
+        """Return the class vectors (m, n, K) of new rows (n, d): the mean over fold models."""
+        unknown = Target(np.zeros(len(X)), None, self.n_classes)
+        return mean_vectors(self.models, Table(X, unknown), n_jobs=n_jobs)
+
+    def keep(self, used: NDArray[np.bool_]) -> "CascadeLayer":
+        """Return the layer without the models of the estimators that are not used."""
+        models = [m if keep else [] for m, keep in zip(self.models, used, strict=True)]
+        return CascadeLayer(self.names, models, self.n_classes)
+
+
+def fit_layer(
+    estimators: NamedEstimators,
+    X: NDArray[Any],
+    target: Target,
+    splits: Splits,
+    *,
+    seed: int,
+    n_jobs: int | None,
+) -> tuple[CascadeLayer, Vectors]:
+    """Cross-fit a layer; return it and the held-out class vectors (m, n, K) of its rows."""
+    seeds = [int(s) for s in np.random.SeedSequence(seed).generate_state(len(estimators))]
+    fitted = cross_fit(estimators, Table(X, target), splits, seeds=seeds, n_jobs=n_jobs)
+    layer = CascadeLayer(
+        [name for name, _ in estimators], [f.models for f in fitted], target.n_classes
+    )
+    return layer, np.stack([f.held_out for f in fitted])
+
+
+def augmented(X: NDArray[Any], vectors: Vectors | None) -> NDArray[Any]:
+    """Return a grain (n, d) with class vectors (m, n, K) as further columns: (n, d + m*K)."""
+    if vectors is None:
+        return X
+    m, n, width = vectors.shape
+    return np.hstack([X, vectors.transpose(1, 0, 2).reshape(n, m * width)])

@@ -1,0 +1,393 @@
+"""Multi-grained scanning: windows over arrays, each replaced by its class vectors."""
+
+from math import prod
+from typing import Any, Literal, NamedTuple, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils import check_random_state, get_tags
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.validation import check_is_fitted
+
+from deepforest._validation import (
+    check_arrays,
+    check_choice,
+    check_estimators,
+    check_integer,
+    check_labels,
+    check_nan,
+    check_same_length,
+    check_sample_weight,
+    check_values,
+    unchanged_on_error,
+)
+from deepforest.composition import NamedEstimatorsMixin
+from deepforest.crossfit import (
+    Rows,
+    Splits,
+    Target,
+    Vectors,
+    class_vectors,
+    cross_fit,
+    make_splits,
+    mean_vectors,
+)
+from deepforest.estimators import NamedEstimators, Task, default_scan_estimators
+from deepforest.windows import (
+    POOL_METHODS,
+    PoolMethod,
+    Size,
+    WindowGrid,
+    count_spatial_axes,
+    gather_windows,
+    pool_positions,
+    pool_size,
+    pooled_shape,
+    window_grid,
+)
+
+# Windows are copied out for scikit-learn's estimators in blocks of about this many values.
+BLOCK_VALUES = 4_000_000
+
+
+class WindowedArray(NamedTuple):
+    """Arrays as instances: what is said of one are the pooled class vectors of its windows."""
+
+    flat: NDArray[Any]  # (n, prod(shape)), C order
+    target: Target  # of the n arrays
+    grid: WindowGrid
+    pool: tuple[int, ...]
+    pool_method: str
+    max_windows: int
+
+    def training(self, instances: Rows | None, seed: int) -> tuple[NDArray[Any], Target]:
+        """Return the windows of some instances, or `max_windows` of them drawn at random."""
+        rows = np.arange(len(self.flat)) if instances is None else instances
+        n_positions = len(self.grid.base)
+        drawn = np.arange(len(rows) * n_positions)
+        if len(drawn) > self.max_windows:
+            rng = np.random.default_rng(seed)
+            drawn = np.sort(rng.choice(len(drawn), self.max_windows, replace=False, shuffle=False))
+        place, position = np.divmod(drawn, n_positions)
+        windows = gather_windows(self.flat, self.grid, rows[place], position)
+        return windows, self.target.take(rows[place])
+
+    def vectors(self, model: BaseEstimator, instances: Rows | None) -> Vectors:
+        """Return the pooled class vectors (n, pooled positions * K) of some instances."""
+        rows = np.arange(len(self.flat)) if instances is None else instances
+        n_positions, width = len(self.grid.base), self.target.width
+        result = np.empty((len(rows), self.n_pooled * width), dtype=self.target.dtype)
+        block = max(1, BLOCK_VALUES // (n_positions * len(self.grid.offset)))
+        for start in range(0, len(rows), block):
+            some = rows[start : start + block]
+            windows = gather_windows(
+                self.flat,
+                self.grid,
+                np.repeat(some, n_positions),
+                np.tile(np.arange(n_positions), len(some)),
+            )
+            vectors = class_vectors(model, windows, self.target.n_classes)
+            vectors = vectors.reshape(len(some), *self.grid.positions, width)
+            pooled = pool_positions(vectors, len(self.pool), self.pool, self.pool_method)
+            result[start : start + block] = pooled.reshape(len(some), -1)
+        return result
+
+    def prior(self) -> NDArray[np.float64]:
+        """Return the class prior at every pooled position."""
+        return np.tile(self.target.prior(), self.n_pooled)
+
+    @property
+    def n_pooled(self) -> int:
+        """Number of pooled positions."""
+        return prod(pooled_shape(self.grid.positions, self.pool))
+
+
+class Grain(NamedTuple):
+    """The fitted models of one window size."""
+
+    grid: WindowGrid
+    models: list[list[BaseEstimator]]  # of each estimator, one a fold
+
+
+class MultiGrainedScanner(NamedEstimatorsMixin, TransformerMixin, BaseEstimator):
+    """Slides windows over arrays and replaces each window by its class vectors.
+
+    Estimators are fitted on windows, each labelled with the label of its instance; what
+    they say of the windows of an instance, pooled over neighbouring positions, are the
+    instance's new features [1]_. `fit_transform` is cross-fitted by instance: the
+    features of a training instance come from models that saw none of its windows.
+    `transform` averages all fold models, so it differs from `fit_transform` on purpose.
+
+    Parameters
+    ----------
+    windows : sequence of sizes, default=(0.25, 0.375, 0.5)
+        One grain each. A size is a number of values (int) or a fraction of the side
+        (float); one for all axes, or a tuple with one for each spatial axis. An axis
+        behind those holds channels, which a window takes whole. Single numbers slide
+        over the first two axes.
+    stride : int, tuple of int or None, default=None
+        Steps between windows; None is a quarter of the window.
+    pool : int or tuple of int, default=2
+        Class vectors are pooled over blocks of this many positions; 1 is no pooling.
+    pool_method : {"mean", "max"}, default="mean"
+    estimators : list of (str, estimator), default=None
+        What scans a grain: classifiers with `predict_proba`, or regressors. None is
+        `default_scan_estimators()`: a random forest and extra-trees.
+    n_estimators : int, default=30
+        Trees in each forest of the default estimators; not used with `estimators`.
+    max_windows : int, default=100_000
+        An estimator is fitted on this many windows, drawn at random where there are more.
+    input_shape : tuple of int, default=None
+        Shape of an instance where X is given as rows (n, prod(input_shape)).
+    target_type : {"auto", "classes", "continuous"}, default="auto"
+        Whether y holds classes or values; "auto" takes floats that are no whole numbers
+        for values.
+    cv : int, splitter or list of (train, test), default=5
+        How the instances are split.
+    n_jobs : int, default=None
+        Threads, as in joblib. The features are the same for any number.
+    random_state : int, RandomState or None, default=None
+
+    Attributes
+    ----------
+    grains_ : list of fitted grains, one a window size
+    input_shape_ : tuple of int
+        Shape of an instance.
+    classes_ : ndarray of shape (n_classes,) or None
+        None for continuous targets.
+    n_features_in_ : int
+        Values of an instance.
+
+    References
+    ----------
+    .. [1] Z.-H. Zhou and J. Feng, "Deep Forest: Towards an Alternative to Deep Neural
+       Networks", IJCAI 2017.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from deepforest import MultiGrainedScanner
+    >>> images, y = load_digits(n_class=3, return_X_y=True)
+    >>> images = images[:60].reshape(-1, 8, 8)
+    >>> scanner = MultiGrainedScanner(windows=[4], n_estimators=5, random_state=0)
+    >>> scanner.fit_transform(images, y[:60]).shape  # 5x5 windows, pooled to 3x3; 2 forests
+    (60, 54)
+    """
+
+    def __init__(
+        self,
+        windows: Any = (0.25, 0.375, 0.5),
+        *,
+        stride: Any = None,
+        pool: Any = 2,
+        pool_method: PoolMethod = "mean",
+        estimators: NamedEstimators | None = None,
+        n_estimators: int = 30,
+        max_windows: int = 100_000,
+        input_shape: tuple[int, ...] | None = None,
+        target_type: Literal["auto", "classes", "continuous"] = "auto",
+        cv: Any = 5,
+        n_jobs: int | None = None,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
+        self.windows = windows
+        self.stride = stride
+        self.pool = pool
+        self.pool_method = pool_method
+        self.estimators = estimators
+        self.n_estimators = n_estimators
+        self.max_windows = max_windows
+        self.input_shape = input_shape
+        self.target_type = target_type
+        self.cv = cv
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+    ) -> Self:
+        """Fit the estimators of each grain.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, *shape) or (n_samples, n_values)
+        y : array-like of shape (n_samples,)
+        sample_weight : array-like of shape (n_samples,), optional
+        groups : array-like of shape (n_samples,), optional
+            Instances of one group are never split between training and held-out.
+
+        Returns
+        -------
+        self
+        """
+        self.fit_transform(X, y, sample_weight, groups)
+        return self
+
+    def fit_transform(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+    ) -> NDArray[Any]:
+        """Fit, and return the held-out features of the training instances.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, *shape) or (n_samples, n_values)
+        y : array-like of shape (n_samples,)
+        sample_weight : array-like of shape (n_samples,), optional
+        groups : array-like of shape (n_samples,), optional
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features_out)
+            float32 probabilities, float64 for continuous targets.
+        """
+        with unchanged_on_error(self):
+            arrays = check_arrays(self, X, reset=True)
+            if y is None:
+                raise ValueError(
+                    "MultiGrainedScanner requires y to be passed, but the target y is None."
+                )
+            labels = check_labels("y", y)
+            check_same_length(arrays, y=labels, groups=groups)
+            target = self._encode(labels, check_sample_weight(sample_weight, len(arrays)))
+            seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+            splits = make_splits(self.cv, arrays, target, groups, seed)
+            return np.hstack(self._fit_grains(arrays, target, splits, seed))
+
+    def transform(self, X: ArrayLike) -> NDArray[Any]:
+        """Return the features of new instances.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, *shape) or (n_samples, n_values)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features_out)
+        """
+        check_is_fitted(self)
+        return np.hstack(self._transform_grains(check_arrays(self, X, reset=False)))
+
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
+        """Return names that say grain, estimator, class and pooled position.
+
+        Parameters
+        ----------
+        input_features : ignored
+
+        Returns
+        -------
+        ndarray of str of shape (n_features_out,)
+        """
+        check_is_fitted(self)
+        classes = [""] if self.classes_ is None else [f"_{label}" for label in self.classes_]
+        names = []
+        for g, grain in enumerate(self.grains_):
+            size = "x".join(map(str, grain.grid.window))
+            shape = pooled_shape(grain.grid.positions, self._pool(grain.grid))
+            for estimator, _ in self._estimators(self._fitted_task()):
+                for position in np.ndindex(shape):
+                    at = "_".join(map(str, position))
+                    names += [f"grain{g}_{size}_{estimator}_at_{at}{label}" for label in classes]
+        return np.array(names, dtype=object)
+
+    def _fit_grains(
+        self, arrays: NDArray[Any], target: Target, splits: Splits, seed: int
+    ) -> list[Vectors]:
+        """Fit all grains; return the held-out features (n, F_g) of each."""
+        estimators = self._estimators(target.task)
+        check_nan(arrays, estimators, name="estimators")
+        check_integer("max_windows", self.max_windows, at_least=1)
+        check_choice("pool_method", self.pool_method, POOL_METHODS)
+        self.input_shape_ = arrays.shape[1:]
+        grids = self._grids()
+        # A bootstrap would draw windows, not instances.
+        splits = Splits(splits.folds, allow_out_of_bag=False)
+        grains, features = [], []
+        for g, grid in enumerate(grids):
+            seeds = np.random.SeedSequence((seed, g)).generate_state(len(estimators))
+            fitted = cross_fit(
+                estimators,
+                self._windowed(arrays, target, grid),
+                splits,
+                seeds=[int(s) for s in seeds],
+                n_jobs=self.n_jobs,
+            )
+            grains.append(Grain(grid, [f.models for f in fitted]))
+            features.append(np.hstack([f.held_out for f in fitted]))
+        self.grains_ = grains
+        return features
+
+    def _transform_grains(self, arrays: NDArray[Any]) -> list[Vectors]:
+        """Return the features (n, F_g) of new instances for each grain."""
+        check_nan(arrays, self._estimators(self._fitted_task()), name="estimators")
+        n_classes = None if self.classes_ is None else len(self.classes_)
+        unknown = Target(np.zeros(len(arrays)), None, n_classes)
+        return [
+            np.hstack(
+                list(
+                    mean_vectors(
+                        grain.models,
+                        self._windowed(arrays, unknown, grain.grid),
+                        n_jobs=self.n_jobs,
+                    )
+                )
+            )
+            for grain in self.grains_
+        ]
+
+    def _windowed(self, arrays: NDArray[Any], target: Target, grid: WindowGrid) -> WindowedArray:
+        flat = np.ascontiguousarray(arrays).reshape(len(arrays), -1)
+        pool = self._pool(grid)
+        return WindowedArray(flat, target, grid, pool, self.pool_method, self.max_windows)
+
+    def _grids(self) -> list[WindowGrid]:
+        if isinstance(self.windows, (str, int, float)) or len(self.windows) == 0:
+            raise ValueError(
+                f"windows={self.windows!r} must be a list with one size a grain, as in [3, 5] "
+                "or [(3, 3), (5, 5)]."
+            )
+        sizes: list[Size] = [tuple(w) if isinstance(w, list) else w for w in self.windows]
+        n_axes = count_spatial_axes(sizes, self.input_shape_)
+        return [window_grid(self.input_shape_, n_axes, size, self.stride) for size in sizes]
+
+    def _pool(self, grid: WindowGrid) -> tuple[int, ...]:
+        return pool_size(self.pool, len(grid.window))
+
+    def _fitted_task(self) -> Task:
+        return "regression" if self.classes_ is None else "classification"
+
+    def _estimators(self, task: Task) -> NamedEstimators:
+        if self.estimators is None:
+            return default_scan_estimators(task, n_estimators=self.n_estimators)
+        method = "predict_proba" if task == "classification" else "predict"
+        return check_estimators("estimators", self.estimators, method=method)
+
+    def _encode(self, y: NDArray[Any], sample_weight: NDArray[np.float64] | None) -> Target:
+        check_choice("target_type", self.target_type, ("auto", "classes", "continuous"))
+        kind = self.target_type
+        if kind == "auto":
+            kind = "continuous" if type_of_target(y) == "continuous" else "classes"
+        if kind == "continuous":
+            self.classes_ = None
+            return Target(check_values("y", y), sample_weight, None)
+        check_classification_targets(y)
+        self.classes_, encoded = np.unique(y, return_inverse=True)
+        return Target(encoded.astype(np.int64), sample_weight, len(self.classes_))
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        tags.transformer_tags.preserves_dtype = []  # class vectors are float32
+        tags.input_tags.allow_nan = all(
+            get_tags(estimator).input_tags.allow_nan for _, estimator in self.estimators or ()
+        )
+        return tags
