@@ -1,6 +1,7 @@
 """Deep forests (gcForest): deep models of trees, with scikit-learn's interface."""
 
 from deepforest.cascade import CascadeForestClassifier, CascadeForestRegressor
+from deepforest.config import load_config
 from deepforest.estimators import default_estimators, default_scan_estimators
 from deepforest.gcforest import GCForestClassifier, GCForestRegressor
 from deepforest.scanning import MultiGrainedScanner
@@ -13,6 +14,7 @@ __all__ = [
     "CascadeForestClassifier",
     "CascadeForestRegressor",
     "MultiGrainedScanner",
+    "load_config",
     "default_estimators",
     "default_scan_estimators",
 ]

@@ -72,6 +72,8 @@ def lightgbm(task: Task, **parameters: Any) -> BaseEstimator:
     defaults = {
         "n_estimators": 2000,
         "early_stopping_round": 20,
+        "colsample_bytree": 0.5,
+        "max_bin": 127,
         "deterministic": True,
         "force_col_wise": True,
         "verbosity": -1,

@@ -30,9 +30,9 @@ ESTIMATORS = [
     MultiGrainedScanner([1.0], pool=1, n_estimators=3, cv=3, random_state=0),
 ]
 
-RANDOM_TREES = (
-    "a weight of 2 and a row twice draw different bootstraps and splits; with "
-    "estimators that draw nothing the same check passes"
+WEIGHTS = (
+    "a weight of 2 and a row twice draw different bootstraps and splits; and float32 class "
+    "vectors agree to 7 digits, not to the check's 9: test_cascade.py asks for these"
 )
 CROSS_FITTED = (
     "fit_transform gives held-out class vectors, transform those of all fold models; "
@@ -41,11 +41,7 @@ CROSS_FITTED = (
 
 
 def expected_failures(estimator):
-    failures = {}
-    if not (isinstance(estimator, CascadeForestClassifier | CascadeForestRegressor)) or not (
-        estimator.estimators and not hasattr(estimator, "scan_estimators")
-    ):
-        failures["check_sample_weight_equivalence_on_dense_data"] = RANDOM_TREES
+    failures = {"check_sample_weight_equivalence_on_dense_data": WEIGHTS}
     if isinstance(estimator, MultiGrainedScanner):
         failures["check_transformer_general"] = CROSS_FITTED
         failures["check_transformer_data_not_an_array"] = CROSS_FITTED
