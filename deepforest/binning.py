@@ -1,0 +1,252 @@
+"""Binning: real values to the 256 codes that trees grow on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+MISSING = 255
+"""The code of missing values, in features that keep one."""
+
+QUANTILE_ROWS = 200_000
+"""Thresholds of longer columns come from a strided sample of about so many rows."""
+
+
+@dataclass(frozen=True, eq=False)
+class Bins:
+    """How the columns of a table are coded.
+
+    Attributes
+    ----------
+    edges : tuple of arrays of float32, one a feature
+        Ascending. Of a numeric feature the thresholds: values up to ``edges[f][c]`` have at most
+        code ``c``. Of a categorical feature the categories, whose places are their codes.
+    keeps_missing : array of bool, shape (n_features,)
+        Whether code 255 means missing.
+    is_categorical : array of bool, shape (n_features,)
+    """
+
+    edges: tuple[NDArray[np.float32], ...]
+    keeps_missing: NDArray[np.bool_]
+    is_categorical: NDArray[np.bool_]
+
+    def code(self, X: NDArray[Any]) -> NDArray[np.uint8]:
+        """Return the codes of ``X`` (n, d), float32 or uint8, in column-major order."""
+        if X.dtype == np.uint8 and not self.keeps_missing.any():
+            return np.asfortranarray(X)
+        # Imported late: numba takes longer to import than the rest of the package.
+        from deepforest._engine.binning import code_categories, code_values
+
+        codes = np.empty(X.shape, np.uint8, order="F")
+        for f, edges in enumerate(self.edges):
+            column = np.ascontiguousarray(X[:, f], dtype=np.float32)
+            (code_categories if self.is_categorical[f] else code_values)(column, edges, codes[:, f])
+        return codes
+
+
+@dataclass(frozen=True, eq=False)
+class CodedTable:
+    """A table of codes, ready for growing trees.
+
+    Attributes
+    ----------
+    codes : array of uint8, shape (n_samples, n_features)
+        In column-major order.
+    bins : Bins
+        What the codes mean.
+    """
+
+    codes: NDArray[np.uint8]
+    bins: Bins
+
+    def take(self, rows: ArrayLike) -> CodedTable:
+        """Return the table of some rows."""
+        return CodedTable(np.asfortranarray(self.codes[rows]), self.bins)
+
+
+def concatenate(tables: list[CodedTable]) -> CodedTable:
+    """Return the table with the columns of all ``tables``, which have the same rows."""
+    codes = np.concatenate([table.codes.T for table in tables]).T
+    bins = [table.bins for table in tables]
+    return CodedTable(
+        codes,
+        Bins(
+            tuple(edges for b in bins for edges in b.edges),
+            np.concatenate([b.keeps_missing for b in bins]),
+            np.concatenate([b.is_categorical for b in bins]),
+        ),
+    )
+
+
+def image_bins(n_features: int) -> Bins:
+    """Return the bins of ``uint8`` values, which are their own codes, all 256 of them."""
+    edges = np.arange(255, dtype=np.float32) + np.float32(0.5)
+    none = np.zeros(n_features, bool)
+    return Bins((edges,) * n_features, none, none)
+
+
+def find_bins(X: NDArray[np.float32], max_bins: int, is_categorical: NDArray[np.bool_]) -> Bins:
+    """Return bins for ``X`` (n, d), float32; NaN is missing."""
+    step = max(1, len(X) // QUANTILE_ROWS)
+    edges = tuple(
+        _categories(X[:, f], max_bins) if is_categorical[f] else _thresholds(X[::step, f], max_bins)
+        for f in range(X.shape[1])
+    )
+    return Bins(edges, np.ones(X.shape[1], bool), is_categorical)
+
+
+def _thresholds(column: NDArray[np.float32], max_bins: int) -> NDArray[np.float32]:
+    """Return at most ``max_bins - 1`` thresholds between the values of a column."""
+    values = np.sort(column)  # NaN comes last
+    values = values[: np.searchsorted(values, np.nan)]
+    if not values.size:
+        return values
+    new = np.empty(values.size, bool)
+    new[0] = True
+    np.not_equal(values[1:], values[:-1], out=new[1:])
+    distinct = values[new]
+    if distinct.size > max_bins:
+        # The distinct values at equal steps of rank: a value that many rows share takes up one
+        # bin, however many they are, and all others share the remaining ones evenly.
+        cuts = np.linspace(0, distinct.size, max_bins + 1)[1:-1].round().astype(np.intp)
+    else:
+        cuts = np.arange(1, distinct.size)
+    below, above = distinct[cuts - 1], distinct[cuts]
+    middle = below / np.float32(2) + above / np.float32(2)
+    # Between neighbouring floats the middle may round up to the upper one.
+    return np.where((middle >= below) & (middle < above), middle, below)
+
+
+def _categories(column: NDArray[np.float32], max_bins: int) -> NDArray[np.float32]:
+    """Return the ``max_bins`` most frequent values of a column, ascending."""
+    values, counts = np.unique(column[~np.isnan(column)], return_counts=True)
+    most = np.argsort(-counts, kind="stable")[:max_bins]
+    return np.sort(values[most])
+
+
+class Binner(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+    """Replace values by codes from 0 to 254, and missing values by 255.
+
+    Values are rounded to float32 first. A column of up to ``max_bins`` distinct values gets a code
+    for each of them; one of more gets codes for about equally many distinct values each.
+
+    Parameters
+    ----------
+    max_bins : int, default=255
+        The largest number of codes of a feature, 2 to 255, not counting the code for missing
+        values.
+    categorical_features : array-like of int or bool, default=None
+        Which features are categories: their indices, or a mask. Their values are numbers that only
+        serve as names. The ``max_bins`` most frequent categories keep a code of their own; rarer
+        ones, and ones never seen in ``fit``, are coded as missing.
+
+    Attributes
+    ----------
+    n_features_in_ : int
+        The number of features seen in ``fit``.
+    feature_names_in_ : array of str, shape (n_features_in_,)
+        Names of the features, where ``X`` had names.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from deepforest.binning import Binner
+    >>> Binner(max_bins=3).fit_transform([[0.1], [0.2], [0.3], [0.4], [0.5], [0.6], [np.nan]]).T
+    array([[  0,   0,   1,   1,   2,   2, 255]], dtype=uint8)
+    """
+
+    def __init__(
+        self, max_bins: int = 255, *, categorical_features: ArrayLike | None = None
+    ) -> None:
+        self.max_bins = max_bins
+        self.categorical_features = categorical_features
+
+    def fit(self, X: ArrayLike, y: object = None) -> Self:
+        """Find the thresholds.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Numbers; NaN is a missing value.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : Binner
+
+        Raises
+        ------
+        ValueError
+            If ``max_bins`` is not an integer from 2 to 255, or ``categorical_features`` names a
+            feature that is not there.
+        """
+        check_max_bins(self.max_bins)
+        X = validate_data(self, X, dtype=np.float32, ensure_all_finite="allow-nan")
+        mask = categorical_mask(self.categorical_features, X.shape[1])
+        self._bins = find_bins(X, self.max_bins, mask)
+        return self
+
+    def transform(self, X: ArrayLike) -> NDArray[np.uint8]:
+        """Return the codes of ``X``.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Numbers; NaN is a missing value.
+
+        Returns
+        -------
+        codes : array of uint8, shape (n_samples, n_features)
+            In column-major order.
+        """
+        return self._table(X).codes
+
+    def _table(self, X: ArrayLike) -> CodedTable:
+        """Return ``X`` as a table that a forest's ``_fit_coded`` takes."""
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=np.float32, ensure_all_finite="allow-nan", reset=False)
+        return CodedTable(self._bins.code(X), self._bins)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        """Say whether ``fit`` has been called."""
+        return hasattr(self, "_bins")
+
+    def __sklearn_tags__(self) -> Any:
+        """Return the tags: NaN is a value like others."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.transformer_tags.preserves_dtype = []
+        return tags
+
+
+def check_max_bins(max_bins: Any) -> None:
+    """Raise an error unless ``max_bins`` is an integer from 2 to 255."""
+    if isinstance(max_bins, bool) or not isinstance(max_bins, int | np.integer):
+        raise TypeError(f"max_bins must be an integer from 2 to 255, got {max_bins!r}.")
+    if not 2 <= max_bins <= 255:
+        raise ValueError(f"max_bins must be an integer from 2 to 255, got {max_bins}.")
+
+
+def categorical_mask(features: Any, n_features: int) -> NDArray[np.bool_]:
+    """Return a mask of the categorical features from their indices or a mask."""
+    mask = np.zeros(n_features, bool)
+    if features is None:
+        return mask
+    chosen = np.asarray(features)
+    if chosen.size == 0:
+        return mask
+    if chosen.dtype == bool and chosen.shape == mask.shape:
+        return chosen.copy()
+    if chosen.dtype.kind not in "iu" or chosen.min() < 0 or chosen.max() >= n_features:
+        raise ValueError(
+            "categorical_features must be indices of features, or a mask with one entry a feature: "
+            f"X has {n_features} features, got {features!r}."
+        )
+    mask[chosen] = True
+    return mask

@@ -1,0 +1,543 @@
+"""Forests of trees grown on codes: random forests and extra-trees."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.metrics import accuracy_score, r2_score
+from sklearn.utils import check_random_state
+from sklearn.utils.class_weight import compute_sample_weight
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import (
+    check_consistent_length,
+    check_is_fitted,
+    column_or_1d,
+    validate_data,
+)
+
+from deepforest.binning import CodedTable, categorical_mask, find_bins, image_bins
+from deepforest.frames import FrameEncoder
+from deepforest.parameters import check_parameters, count_draws, count_features, count_rows
+from deepforest.trees import grow_trees
+
+SEARCH_ROWS = 1024
+"""Nodes of twice as many rows are searched for a split on a sample of about so many."""
+
+NO_LIMIT = 2**31 - 1
+
+
+class _HistForest(BaseEstimator):
+    """What the classifier and the regressor share."""
+
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+        """Grow the trees.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Numbers, rounded to float32; NaN is a missing value. Values of dtype ``uint8`` are
+            used as codes as they are. A pandas data frame may have categorical columns.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Labels, or real targets. Only regression takes several outputs.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows, not negative. With ``bootstrap=True`` rows are drawn by them;
+            otherwise they are the weights in all sums and leaves.
+
+        Returns
+        -------
+        self : HistForestClassifier or HistForestRegressor
+
+        Raises
+        ------
+        ValueError
+            If a parameter or the data are of no use; the message says which and why.
+        """
+        check_parameters(self)
+        encoder = FrameEncoder.learn(X, self.categorical_features)
+        X, y = validate_data(
+            self,
+            encoder.encode(X),
+            y,
+            dtype=(np.float32, np.uint8),
+            ensure_all_finite="allow-nan",
+            multi_output=True,
+        )
+        mask = categorical_mask(encoder.categorical, X.shape[1])
+        if X.dtype == np.uint8 and not mask.any():
+            bins = image_bins(X.shape[1])
+        else:
+            X = X.astype(np.float32, copy=False)
+            bins = find_bins(X, self.max_bins, mask)
+        self._fit_coded(CodedTable(bins.code(X), bins), y, sample_weight)
+        self._encoder = encoder
+        return self
+
+    def _fit_coded(
+        self, table: CodedTable, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> Self:
+        """As ``fit``, from codes, so that a cascade codes its columns once for many forests."""
+        check_parameters(self)
+        n, n_features = table.codes.shape
+        check_consistent_length(table.codes, y, sample_weight)
+        weight = _check_sample_weight(sample_weight, n)
+        targets, weight, fitted = self._encode_targets(y, weight)
+        random_state = check_random_state(self.random_state)
+        trees, bags, importances = grow_trees(
+            table,
+            targets,
+            weight,
+            n_classes=None if targets.ndim == 2 else len(fitted["classes_"]),
+            n_trees=self.n_estimators,
+            n_draws=count_draws(self.max_samples, n) if self.bootstrap else None,
+            rules={
+                "random_splits": self.splitter == "random",
+                "max_features": count_features(self.max_features, n_features),
+                "max_depth": NO_LIMIT if self.max_depth is None else self.max_depth,
+                "min_samples_split": count_rows(self.min_samples_split, n, 2),
+                "min_samples_leaf": count_rows(self.min_samples_leaf, n, 1),
+                "search_rows": SEARCH_ROWS,
+            },
+            seed=int(random_state.randint(np.iinfo(np.int32).max)),
+            keep_bags=bool(self.oob_score),
+            n_jobs=self.n_jobs,
+            verbose=self.verbose,
+        )
+        if self.oob_score:
+            sums, counts = trees.votes(table.codes, fitted["_n_columns"], self.n_jobs, bags)
+            fitted |= self._out_of_bag(sums, counts, targets, weight, fitted)
+        for name, value in fitted.items():
+            setattr(self, name, value)
+        self.n_features_in_ = n_features
+        self.trees_ = trees
+        self.feature_importances_ = importances
+        self._encoder = FrameEncoder.learn(None, None)
+        return self
+
+    @abstractmethod
+    def _encode_targets(
+        self, y: ArrayLike, weight: NDArray[np.float64] | None
+    ) -> tuple[NDArray[Any], NDArray[np.float64] | None, dict[str, Any]]:
+        """Return what trees grow on, their weights, and the fitted attributes known by then."""
+
+    @abstractmethod
+    def _out_of_bag(
+        self,
+        sums: NDArray[np.float64],
+        counts: NDArray[np.int64],
+        targets: NDArray[Any],
+        weight: NDArray[np.float64] | None,
+        fitted: dict[str, Any],
+    ) -> dict[str, Any]:
+        """Return the fitted attributes about out-of-bag votes."""
+
+    def _values(self, X: ArrayLike) -> NDArray[Any]:
+        """Return validated ``X`` as prediction reads it: real values, or codes."""
+        check_is_fitted(self)
+        X = validate_data(
+            self,
+            self._encoder.encode(X),
+            dtype=(np.float32, np.uint8),
+            ensure_all_finite="allow-nan",
+            reset=False,
+        )
+        bins = self.trees_.bins
+        if X.dtype == np.uint8 and not bins.keeps_missing.any():
+            return X
+        X = X.astype(np.float32, copy=False)
+        # Categories are known by their codes only.
+        return bins.code(X) if bins.is_categorical.any() else X
+
+    def _mean(self, values: NDArray[Any]) -> NDArray[np.float64]:
+        """Return the mean of what the trees say, (n, columns)."""
+        sums, _ = self.trees_.votes(values, self._n_columns, self.n_jobs)
+        return sums / self.trees_.roots.size
+
+    def apply(self, X: ArrayLike) -> NDArray[np.int32]:
+        """Return the leaf that each row falls into.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        leaves : array of int32, shape (n_samples, n_estimators)
+            Numbers of nodes, which begin at 0 in each tree.
+        """
+        return self.trees_.leaves(self._values(X), self.n_jobs)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        """Say whether ``fit`` has been called."""
+        return hasattr(self, "trees_")
+
+    def __sklearn_tags__(self) -> Any:
+        """Return the tags: NaN is a value like others."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
+
+
+class HistForestClassifier(ClassifierMixin, _HistForest):
+    """A random forest or extra-trees classifier on histograms of codes.
+
+    Values are first replaced by at most 255 codes a feature (see `Binner`), which makes growing
+    trees several times faster than sorting values does, at the same accuracy.
+
+    Parameters
+    ----------
+    n_estimators : int, default=100
+        The number of trees.
+    splitter : {"best", "random"}, default="best"
+        ``"best"`` tries all thresholds of a feature (random forest), ``"random"`` draws one between
+        its smallest and largest code in the node (extra-trees). With ``max_features=1`` the latter
+        gives completely-random trees.
+    criterion : {"gini"}, default="gini"
+        What makes a split good.
+    max_features : {"sqrt", "log2"}, int, float or None, default="sqrt"
+        How many features are drawn for a split; a float is a share of them, None means all.
+    max_depth : int, default=None
+        The greatest depth of a tree. None: until leaves are pure.
+    min_samples_split : int or float, default=2
+        The fewest rows of a node that is split; a float is a share of the rows.
+    min_samples_leaf : int or float, default=1
+        The fewest rows of a leaf; a float is a share of the rows.
+    bootstrap : bool, default=True
+        Whether each tree sees rows drawn with replacement. If not, it sees all.
+    max_samples : int or float, default=None
+        How many rows are drawn for a tree; a float is a share of them, None means as many as
+        there are. Only with ``bootstrap=True``.
+    class_weight : dict, "balanced" or None, default=None
+        Weights of classes, multiplied into ``sample_weight``. As bags are drawn by weight,
+        ``"balanced"`` gives balanced bags, and there is no ``"balanced_subsample"``.
+    max_bins : int, default=255
+        The largest number of codes of a feature, not counting the one for missing values.
+    categorical_features : "from_dtype", array-like or None, default="from_dtype"
+        Which features are categories, split by sets: indices, a mask, or names of columns.
+        ``"from_dtype"`` takes the columns of category dtype of a data frame. The ``max_bins`` most
+        frequent categories have a code of their own; rarer ones, and ones not seen in ``fit``, go
+        where missing values go.
+    oob_score : bool, default=False
+        Whether to compute out-of-bag votes. Needs ``bootstrap=True``.
+    n_jobs : int, default=None
+        How many threads grow trees. Results do not depend on it.
+    random_state : int, RandomState instance or None, default=None
+        The same seed gives the same forest.
+    verbose : int, default=0
+        As joblib takes it.
+
+    Attributes
+    ----------
+    classes_ : array of shape (n_classes,)
+        The labels, sorted.
+    trees_ : Trees
+        The nodes of all trees.
+    feature_importances_ : array of float64, shape (n_features,)
+        Mean decrease of impurity, normalised to sum to 1.
+    n_features_in_ : int
+        The number of features seen in ``fit``.
+    feature_names_in_ : array of str, shape (n_features_in_,)
+        Names of the features, where ``X`` had names.
+    oob_decision_function_ : array of float64, shape (n_samples, n_classes)
+        The mean vote of the trees that did not see the row; the shares of the classes for rows
+        that all trees saw.
+    oob_score_ : float
+        Accuracy of these votes, over the rows that some tree did not see.
+
+    Notes
+    -----
+    A missing value goes to the side that was better for the missing values of the node in ``fit``,
+    and where there were none, to the side with more rows. Several outputs are not supported: fit
+    one classifier for each, as ``sklearn.multioutput.MultiOutputClassifier`` does.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from deepforest.forest import HistForestClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> forest = HistForestClassifier(oob_score=True, random_state=0).fit(X, y)
+    >>> forest.oob_score_ > 0.9
+    True
+    """
+
+    def __init__(
+        self,
+        n_estimators: int = 100,
+        *,
+        splitter: str = "best",
+        criterion: str = "gini",
+        max_features: str | float | None = "sqrt",
+        max_depth: int | None = None,
+        min_samples_split: float = 2,
+        min_samples_leaf: float = 1,
+        bootstrap: bool = True,
+        max_samples: float | None = None,
+        class_weight: dict[Any, float] | str | None = None,
+        max_bins: int = 255,
+        categorical_features: ArrayLike | str | None = "from_dtype",
+        oob_score: bool = False,
+        n_jobs: int | None = None,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+    ) -> None:
+        self.n_estimators = n_estimators
+        self.splitter = splitter
+        self.criterion = criterion
+        self.max_features = max_features
+        self.max_depth = max_depth
+        self.min_samples_split = min_samples_split
+        self.min_samples_leaf = min_samples_leaf
+        self.bootstrap = bootstrap
+        self.max_samples = max_samples
+        self.class_weight = class_weight
+        self.max_bins = max_bins
+        self.categorical_features = categorical_features
+        self.oob_score = oob_score
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def _encode_targets(
+        self, y: ArrayLike, weight: NDArray[np.float64] | None
+    ) -> tuple[NDArray[Any], NDArray[np.float64] | None, dict[str, Any]]:
+        check_classification_targets(y)
+        labels = column_or_1d(y, warn=True)
+        classes, codes = np.unique(labels, return_inverse=True)
+        if self.class_weight is not None:
+            by_class = compute_sample_weight(self.class_weight, labels)
+            weight = _check_sample_weight(by_class if weight is None else weight * by_class, len(y))
+        return codes.astype(np.int32), weight, {"classes_": classes, "_n_columns": len(classes)}
+
+    def _out_of_bag(
+        self,
+        sums: NDArray[np.float64],
+        counts: NDArray[np.int64],
+        targets: NDArray[Any],
+        weight: NDArray[np.float64] | None,
+        fitted: dict[str, Any],
+    ) -> dict[str, Any]:
+        asked = counts > 0
+        prior = np.bincount(targets, weight, minlength=fitted["_n_columns"])
+        shares = np.where(
+            asked[:, None], sums / np.maximum(counts, 1)[:, None], prior / prior.sum()
+        )
+        score = np.nan
+        if asked.any():
+            score = accuracy_score(targets[asked], shares[asked].argmax(axis=1))
+        return {"oob_decision_function_": shares, "oob_score_": score}
+
+    def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Return the mean of the trees' class shares.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        probabilities : array of float64, shape (n_samples, n_classes)
+            Columns in the order of ``classes_``.
+        """
+        return self._mean(self._values(X))
+
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
+        """Return the most probable label of each row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        labels : array of shape (n_samples,)
+        """
+        probabilities = self.predict_proba(X)
+        labels: NDArray[Any] = self.classes_[probabilities.argmax(axis=1)]
+        return labels
+
+    def _predict_coded(self, table: CodedTable) -> NDArray[np.float64]:
+        """As ``predict_proba``, from codes with the same bins as in ``_fit_coded``."""
+        return self._mean(table.codes)
+
+
+class HistForestRegressor(RegressorMixin, _HistForest):
+    """A random forest or extra-trees regressor on histograms of codes.
+
+    Parameters are those of `HistForestClassifier`, except that there is no ``class_weight``.
+
+    Parameters
+    ----------
+    n_estimators : int, default=100
+        The number of trees.
+    splitter : {"best", "random"}, default="best"
+        ``"best"`` for a random forest, ``"random"`` for extra-trees.
+    criterion : {"squared_error"}, default="squared_error"
+        What makes a split good: less variance, summed over the outputs.
+    max_features : {"sqrt", "log2"}, int, float or None, default=1.0
+        How many features are drawn for a split; a float is a share of them, None means all.
+    max_depth : int, default=None
+        The greatest depth of a tree. None: until all rows of a leaf have the same target.
+    min_samples_split : int or float, default=2
+        The fewest rows of a node that is split; a float is a share of the rows.
+    min_samples_leaf : int or float, default=1
+        The fewest rows of a leaf; a float is a share of the rows.
+    bootstrap : bool, default=True
+        Whether each tree sees rows drawn with replacement. If not, it sees all.
+    max_samples : int or float, default=None
+        How many rows are drawn for a tree; a float is a share of them, None means as many as
+        there are. Only with ``bootstrap=True``.
+    max_bins : int, default=255
+        The largest number of codes of a feature, not counting the one for missing values.
+    categorical_features : "from_dtype", array-like or None, default="from_dtype"
+        Which features are categories, as in `HistForestClassifier`.
+    oob_score : bool, default=False
+        Whether to compute out-of-bag predictions. Needs ``bootstrap=True``.
+    n_jobs : int, default=None
+        How many threads grow trees. Results do not depend on it.
+    random_state : int, RandomState instance or None, default=None
+        The same seed gives the same forest.
+    verbose : int, default=0
+        As joblib takes it.
+
+    Attributes
+    ----------
+    trees_ : Trees
+        The nodes of all trees.
+    feature_importances_ : array of float64, shape (n_features,)
+        Mean decrease of variance, normalised to sum to 1.
+    n_features_in_ : int
+        The number of features seen in ``fit``.
+    n_outputs_ : int
+        The number of targets.
+    oob_prediction_ : array of float64, shape (n_samples,) or (n_samples, n_outputs)
+        The mean prediction of the trees that did not see the row; the weighted mean of all
+        targets for rows that all trees saw.
+    oob_score_ : float
+        R squared of these predictions, over the rows that some tree did not see.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from deepforest.forest import HistForestRegressor
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> forest = HistForestRegressor(oob_score=True, random_state=0).fit(X, y)
+    >>> forest.oob_score_ > 0.35
+    True
+    """
+
+    def __init__(
+        self,
+        n_estimators: int = 100,
+        *,
+        splitter: str = "best",
+        criterion: str = "squared_error",
+        max_features: str | float | None = 1.0,
+        max_depth: int | None = None,
+        min_samples_split: float = 2,
+        min_samples_leaf: float = 1,
+        bootstrap: bool = True,
+        max_samples: float | None = None,
+        max_bins: int = 255,
+        categorical_features: ArrayLike | str | None = "from_dtype",
+        oob_score: bool = False,
+        n_jobs: int | None = None,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+    ) -> None:
+        self.n_estimators = n_estimators
+        self.splitter = splitter
+        self.criterion = criterion
+        self.max_features = max_features
+        self.max_depth = max_depth
+        self.min_samples_split = min_samples_split
+        self.min_samples_leaf = min_samples_leaf
+        self.bootstrap = bootstrap
+        self.max_samples = max_samples
+        self.max_bins = max_bins
+        self.categorical_features = categorical_features
+        self.oob_score = oob_score
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def _encode_targets(
+        self, y: ArrayLike, weight: NDArray[np.float64] | None
+    ) -> tuple[NDArray[Any], NDArray[np.float64] | None, dict[str, Any]]:
+        targets = np.asarray(y, dtype=np.float64)
+        flat = targets.ndim == 1
+        targets = targets.reshape(len(targets), -1)
+        # Sums of centred targets lose no digits to their mean.
+        mean = np.average(targets, axis=0, weights=weight)
+        return (
+            np.ascontiguousarray(targets - mean),
+            weight,
+            {
+                "n_outputs_": targets.shape[1],
+                "_n_columns": targets.shape[1],
+                "_flat": flat,
+                "_center": mean,
+            },
+        )
+
+    def _out_of_bag(
+        self,
+        sums: NDArray[np.float64],
+        counts: NDArray[np.int64],
+        targets: NDArray[Any],
+        weight: NDArray[np.float64] | None,
+        fitted: dict[str, Any],
+    ) -> dict[str, Any]:
+        asked = counts > 0
+        values = sums / np.maximum(counts, 1)[:, None]  # 0, the mean, for rows never asked about
+        score = r2_score(targets[asked], values[asked]) if asked.sum() > 1 else np.nan
+        values = values + fitted["_center"]
+        return {"oob_prediction_": values[:, 0] if fitted["_flat"] else values, "oob_score_": score}
+
+    def predict(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Return the mean of the trees' predictions.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        values : array of float64, shape (n_samples,) or (n_samples, n_outputs)
+        """
+        return self._shape(self._mean(self._values(X)))
+
+    def _predict_coded(self, table: CodedTable) -> NDArray[np.float64]:
+        """As ``predict``, from codes with the same bins as in ``_fit_coded``."""
+        return self._shape(self._mean(table.codes))
+
+    def _shape(self, mean: NDArray[np.float64]) -> NDArray[np.float64]:
+        values = mean + self._center
+        return values[:, 0] if self._flat else values
+
+
+def _check_sample_weight(
+    sample_weight: ArrayLike | None, n_samples: int
+) -> NDArray[np.float64] | None:
+    """Return weights as float64, or raise an error that says what is wrong with them."""
+    if sample_weight is None:
+        return None
+    weight = np.asarray(sample_weight, dtype=np.float64)
+    if weight.shape != (n_samples,):
+        raise ValueError(
+            f"sample_weight must have one entry for each of the {n_samples} rows, "
+            f"got shape {weight.shape}."
+        )
+    if not np.isfinite(weight).all() or weight.min() < 0:
+        raise ValueError(
+            "sample_weight must be finite and not negative, got values from "
+            f"{weight.min()} to {weight.max()}. Leave rows out by giving them weight 0."
+        )
+    if weight.max() == 0:
+        raise ValueError(
+            "sample_weight must be positive for at least one row, got only zeros. "
+            "Pass None for equal weights."
+        )
+    return weight

@@ -1,0 +1,91 @@
+"""The parameters of forests: what is allowed, and shares turned into numbers."""
+
+from __future__ import annotations
+
+from math import ceil, log2, sqrt
+from numbers import Integral, Real
+from typing import Any
+
+from deepforest.binning import check_max_bins
+
+
+def check_parameters(forest: Any) -> None:
+    """Raise an error that names the parameter, its value and the remedy if one is of no use."""
+    _check_count(forest, "n_estimators", least=1)
+    _check_choice(forest, "splitter", ("best", "random"))
+    criteria = ("gini",) if hasattr(forest, "class_weight") else ("squared_error",)
+    _check_choice(forest, "criterion", criteria)
+    if isinstance(forest.max_features, str):
+        _check_choice(forest, "max_features", ("sqrt", "log2"))
+    elif forest.max_features is not None:
+        _check_count_or_share(forest, "max_features", least=1)
+    if forest.max_depth is not None:
+        _check_count(forest, "max_depth", least=1)
+    _check_count_or_share(forest, "min_samples_split", least=2)
+    _check_count_or_share(forest, "min_samples_leaf", least=1)
+    check_max_bins(forest.max_bins)
+    if forest.max_samples is not None:
+        _check_count_or_share(forest, "max_samples", least=1)
+        if not forest.bootstrap:
+            raise ValueError(
+                f"max_samples={forest.max_samples!r} needs bootstrap=True: without it every tree "
+                "sees all rows. Set max_samples=None or bootstrap=True."
+            )
+    if forest.oob_score and not forest.bootstrap:
+        raise ValueError(
+            "oob_score=True needs bootstrap=True: without it no row is out of bag. "
+            "Set bootstrap=True or oob_score=False."
+        )
+
+
+def _check_choice(forest: Any, name: str, choices: tuple[str, ...]) -> None:
+    value = getattr(forest, name)
+    if value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, got {value!r}.")
+
+
+def _check_count(forest: Any, name: str, least: int) -> None:
+    value = getattr(forest, name)
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
+        raise ValueError(f"{name} must be an integer of at least {least}, got {value!r}.")
+
+
+def _check_count_or_share(forest: Any, name: str, least: int) -> None:
+    value = getattr(forest, name)
+    if not isinstance(value, bool):
+        if isinstance(value, Integral) and value >= least:
+            return
+        if isinstance(value, Real) and not isinstance(value, Integral) and 0 < value <= 1:
+            return
+    raise ValueError(
+        f"{name} must be an integer of at least {least} or a share in (0, 1], got {value!r}."
+    )
+
+
+def count_features(max_features: Any, n_features: int) -> int:
+    """Return how many features are drawn for a split."""
+    if max_features is None:
+        return n_features
+    if max_features == "sqrt":
+        return max(1, int(sqrt(n_features)))
+    if max_features == "log2":
+        return max(1, int(log2(n_features)))
+    if isinstance(max_features, Integral):
+        return min(int(max_features), n_features)
+    return max(1, int(max_features * n_features))
+
+
+def count_rows(value: Any, n_samples: int, least: int) -> int:
+    """Return a number of rows from a number or a share of them."""
+    if isinstance(value, Integral):
+        return int(value)
+    return max(least, ceil(value * n_samples))
+
+
+def count_draws(max_samples: Any, n_samples: int) -> int:
+    """Return how many rows are drawn for a tree."""
+    if max_samples is None:
+        return n_samples
+    if isinstance(max_samples, Integral):
+        return int(max_samples)
+    return max(1, round(n_samples * max_samples))

@@ -1,0 +1,106 @@
+"""Slow, obvious versions of what the kernels compute."""
+
+import itertools
+
+import numpy as np
+
+MISSING = 255
+
+
+def score(y, w, n_classes):
+    """Sum over classes of squared weight, over the weight."""
+    sums = np.array([w[y == k].sum() for k in range(n_classes)], float)
+    return (sums**2).sum() / w.sum()
+
+
+def target_score(y, w):
+    """The same for real targets ``y`` (n, K)."""
+    return ((w[:, None] * y).sum(axis=0) ** 2).sum() / w.sum()
+
+
+def split_score(left, y, w, n_classes=None):
+    """Score of a split, ``left`` a mask of rows."""
+    sides = [left, ~left]
+    if n_classes is None:
+        return sum(target_score(y[side], w[side]) for side in sides)
+    return sum(score(y[side], w[side], n_classes) for side in sides)
+
+
+def divisions(codes, keeps_missing=False, is_categorical=False):
+    """All divisions of rows into two sides that a split on these codes can make, as masks."""
+    present = sorted(set(codes.tolist()))
+    if is_categorical:
+        for size in range(1, len(present)):
+            for chosen in itertools.combinations(present, size):
+                yield np.isin(codes, chosen)
+        return
+    missing = (codes == MISSING) & keeps_missing
+    for cut in present:
+        for side in (False, True) if missing.any() else (False,):
+            left = np.where(missing, side, codes <= cut)
+            if left.any() and not left.all():
+                yield left
+
+
+def best_score(codes, y, w, n_classes=None, min_leaf=1, **kind):
+    """The best score of all splits on these codes, or None."""
+    return max(
+        (
+            split_score(left, y, w, n_classes)
+            for left in divisions(codes, **kind)
+            if min_leaf <= left.sum() <= len(left) - min_leaf
+        ),
+        default=None,
+    )
+
+
+def goes_left(code, split_code, missing_left, left_set, keeps_missing, is_categorical):
+    """Whether one row goes left."""
+    if is_categorical:
+        return bool((int(left_set[code >> 5]) >> (code & 31)) & 1)
+    if keeps_missing and code == MISSING:
+        return bool(missing_left)
+    return code <= split_code
+
+
+def find_leaf(tree, row, keeps_missing, is_categorical):
+    """The number of the leaf that a row of codes falls into; ``tree`` is a ``growing.Tree``."""
+    node = 0
+    while tree.feature[node] >= 0:
+        f = tree.feature[node]
+        left = goes_left(
+            int(row[f]),
+            tree.code[node],
+            tree.missing_left[node],
+            tree.left_sets[tree.leaf[node]] if is_categorical[f] else None,
+            keeps_missing[f],
+            is_categorical[f],
+        )
+        node = tree.children_left[node] + (0 if left else 1)
+    return node
+
+
+def rows_of_nodes(tree, codes, keeps_missing, is_categorical):
+    """For each node a mask of the rows that come through it."""
+    masks = np.zeros((len(tree.feature), len(codes)), bool)
+    for i, row in enumerate(codes):
+        node = 0
+        masks[0, i] = True
+        while tree.feature[node] >= 0:
+            f = tree.feature[node]
+            left = goes_left(
+                int(row[f]),
+                tree.code[node],
+                tree.missing_left[node],
+                tree.left_sets[tree.leaf[node]] if is_categorical[f] else None,
+                keeps_missing[f],
+                is_categorical[f],
+            )
+            node = tree.children_left[node] + (0 if left else 1)
+            masks[node, i] = True
+    return masks
+
+
+def codes_of(x, thresholds):
+    """How many thresholds each value exceeds; 255 for missing ones."""
+    return np.array([MISSING if v != v else sum(t < v for t in thresholds) for v in x], np.uint8)

@@ -1,0 +1,270 @@
+import os
+import subprocess
+import sys
+
+import naive_engine as naive
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from deepforest._engine import growing
+from deepforest._engine.growing_targets import grow_targets
+from deepforest._engine.random import next_random, random_below, tree_state
+
+
+@st.composite
+def tables(draw):
+    """Codes, kinds of features, classes and weights."""
+    n = draw(st.integers(1, 70))
+    d = draw(st.integers(1, 4))
+    rng = np.random.default_rng(draw(st.integers(0, 10**6)))
+    n_codes = draw(st.sampled_from([2, 3, 6, 200]))
+    codes = rng.integers(0, n_codes, (n, d)).astype(np.uint8)
+    keeps_missing = rng.random(d) < 0.5
+    is_categorical = (rng.random(d) < 0.3) & (n_codes <= 6)
+    codes[(rng.random((n, d)) < 0.2) & (keeps_missing | is_categorical)] = naive.MISSING
+    n_classes = draw(st.integers(1, 4))
+    y = rng.integers(0, n_classes, n).astype(np.int32)
+    weight = rng.integers(0, 4, n).astype(float)
+    weight[rng.integers(n)] = 1
+    return np.asfortranarray(codes), keeps_missing, is_categorical, y, weight, n_classes
+
+
+def rules(d, random_splits=False, max_depth=1000, min_split=2, min_leaf=1):
+    return growing.Rules(random_splits, d, max_depth, min_split, min_leaf, 1024)
+
+
+def as_table(codes, keeps_missing, is_categorical):
+    n, d = codes.shape
+    flat = codes.T.reshape(-1)
+    return growing.Table(flat, np.arange(n), np.arange(d) * n, keeps_missing, is_categorical)
+
+
+def grow(data, rule, seed=0):
+    codes, keeps_missing, is_categorical, y, weight, n_classes = data
+    rows = growing.select_rows(np.argsort(y, kind="stable"), weight)
+    with np.errstate(over="ignore"):
+        return growing.grow_classes(
+            as_table(codes, keeps_missing, is_categorical),
+            y,
+            weight,
+            rows,
+            n_classes,
+            rule,
+            seed,
+            0,
+        )
+
+
+def grow_real(data, targets, rule, seed=0):
+    codes, keeps_missing, is_categorical, _, weight, _ = data
+    rows = growing.select_rows(np.arange(len(codes)), weight)
+    with np.errstate(over="ignore"):
+        return grow_targets(
+            as_table(codes, keeps_missing, is_categorical), targets, weight, rows, rule, seed, 0
+        )
+
+
+def kinds(data, f):
+    return {"keeps_missing": data[1][f], "is_categorical": data[2][f]}
+
+
+@given(tables(), st.integers(1, 3))
+@settings(deadline=None, max_examples=60)
+def test_every_split_is_the_best_one(data, min_leaf):
+    codes, keeps_missing, is_categorical, y, weight, n_classes = data
+    tree = grow(data, rules(codes.shape[1], min_leaf=min_leaf))
+    masks = naive.rows_of_nodes(tree, codes, keeps_missing, is_categorical)
+    for node, mask in enumerate(masks):
+        mask = mask & (weight > 0)
+        best = [
+            naive.best_score(
+                codes[mask, f], y[mask], weight[mask], n_classes, min_leaf, **kinds(data, f)
+            )
+            for f in range(codes.shape[1])
+        ]
+        best = max((b for b in best if b is not None), default=None)
+        if tree.feature[node] < 0:
+            assert best is None or len(set(y[mask])) == 1 or mask.sum() < 2
+            continue
+        left = masks[tree.children_left[node]][mask]
+        assert min_leaf <= left.sum() <= mask.sum() - min_leaf
+        found = naive.split_score(left, y[mask], weight[mask], n_classes)
+        if n_classes <= 2 or not is_categorical.any():
+            assert found == pytest.approx(best)
+        else:  # the order of categories is a heuristic for three classes and more
+            assert found <= best * (1 + 1e-9)
+
+
+@given(tables(), st.integers(1, 3), st.integers(1, 2))
+@settings(deadline=None, max_examples=60)
+def test_every_split_on_targets_is_the_best_one(data, min_leaf, n_outputs):
+    codes, keeps_missing, is_categorical, y, weight, _ = data
+    targets = np.column_stack([y, y**2])[:, :n_outputs] - 1.0
+    tree = grow_real(data, targets, rules(codes.shape[1], min_leaf=min_leaf))
+    masks = naive.rows_of_nodes(tree, codes, keeps_missing, is_categorical)
+    for node, mask in enumerate(masks):
+        mask = mask & (weight > 0)
+        if tree.feature[node] < 0:
+            mean = np.average(targets[mask], axis=0, weights=weight[mask])
+            np.testing.assert_allclose(tree.leaf_values[~tree.leaf[node]], mean, atol=1e-12)
+            continue
+        best = [
+            naive.best_score(
+                codes[mask, f], targets[mask], weight[mask], None, min_leaf, **kinds(data, f)
+            )
+            for f in range(codes.shape[1])
+        ]
+        best = max(b for b in best if b is not None)
+        left = masks[tree.children_left[node]][mask]
+        found = naive.split_score(left, targets[mask], weight[mask])
+        if n_outputs == 1 or not is_categorical.any():
+            assert found == pytest.approx(best, abs=1e-9)
+
+
+@given(tables(), st.booleans(), st.integers(1, 3), st.integers(1, 4))
+@settings(deadline=None, max_examples=60)
+def test_leaves_hold_the_shares_of_their_rows(data, random_splits, min_leaf, max_depth):
+    codes, keeps_missing, is_categorical, y, weight, n_classes = data
+    tree = grow(data, rules(codes.shape[1], random_splits, max_depth, 2, min_leaf))
+    masks = naive.rows_of_nodes(tree, codes, keeps_missing, is_categorical)
+    importances = np.zeros(codes.shape[1])
+    for node, mask in enumerate(masks):
+        mask = mask & (weight > 0)
+        assert mask.sum() >= min(min_leaf, (weight > 0).sum())
+        if tree.feature[node] >= 0:
+            left = masks[tree.children_left[node]][mask]
+            importances[tree.feature[node]] += naive.split_score(
+                left, y[mask], weight[mask], n_classes
+            ) - naive.score(y[mask], weight[mask], n_classes)
+            continue
+        assert tree.children_left[node] == node
+        shares = np.bincount(y[mask], weight[mask], minlength=n_classes) / weight[mask].sum()
+        if tree.leaf[node] >= 0:
+            assert shares[tree.leaf[node]] == 1
+        else:
+            np.testing.assert_allclose(tree.leaf_values[~tree.leaf[node]], shares)
+    np.testing.assert_allclose(tree.importances, importances, atol=1e-9)
+
+
+@given(tables())
+@settings(deadline=None, max_examples=30)
+def test_random_splits_go_on_until_leaves_are_pure_or_alike(data):
+    codes, keeps_missing, is_categorical, y, weight, _ = data
+    tree = grow(data, rules(1, random_splits=True))
+    masks = naive.rows_of_nodes(tree, codes, keeps_missing, is_categorical)
+    for node, mask in enumerate(masks):
+        mask = mask & (weight > 0)
+        assert mask.any()
+        if tree.feature[node] < 0 and tree.leaf[node] < 0:
+            assert (codes[mask] == codes[mask][0]).all()
+            assert len(set(y[mask])) > 1
+
+
+def test_known_constants_do_not_hide_features():
+    # Two informative features among many constant ones, one draw a node.
+    codes = np.zeros((8, 50), np.uint8, order="F")
+    codes[:, 17] = [0, 0, 0, 0, 1, 1, 1, 1]
+    codes[:, 41] = [0, 0, 1, 1, 0, 0, 1, 1]
+    y = np.array([0, 0, 1, 1, 2, 2, 3, 3], np.int32)
+    none = np.zeros(50, bool)
+    for seed in range(5):
+        tree = grow((codes, none, none, y, np.ones(8), 4), rules(1), seed)
+        assert len(tree.feature) == 7
+        assert sorted(set(tree.feature.tolist())) == [-1, 17, 41]
+
+
+def test_missing_values_learn_their_side():
+    codes = np.array([[0], [0], [1], [1], [255], [255]], np.uint8, order="F")
+    y = np.array([0, 0, 1, 1, 0, 0], np.int32)
+    tree = grow((codes, np.ones(1, bool), np.zeros(1, bool), y, np.ones(6), 2), rules(1))
+    assert len(tree.feature) == 3
+    assert tree.missing_left[0]
+    assert tree.code[0] == 0
+
+
+def test_missing_against_all_others():
+    codes = np.array([[0], [9], [255], [255]], np.uint8, order="F")
+    y = np.array([0, 0, 1, 1], np.int32)
+    tree = grow((codes, np.ones(1, bool), np.zeros(1, bool), y, np.ones(4), 2), rules(1))
+    assert len(tree.feature) == 3
+    assert tree.code[0] == 254
+    assert not tree.missing_left[0]
+
+
+def test_category_sets_and_unseen_categories():
+    codes = np.array([[0], [1], [2], [3], [3]], np.uint8, order="F")
+    y = np.array([0, 1, 0, 1, 1], np.int32)
+    tree = grow((codes, np.ones(1, bool), np.ones(1, bool), y, np.ones(5), 2), rules(1))
+    assert len(tree.feature) == 3
+    sides = [naive.find_leaf(tree, [c], [True], [True]) for c in range(4)]
+    assert sides[0] == sides[2] != sides[1] == sides[3]
+    # Categories never seen go to the side with more rows: 1, 3 and 3.
+    for c in (4, 77, 255):
+        assert naive.find_leaf(tree, [c], [True], [True]) == sides[1]
+
+
+def test_code_255_is_a_value_where_nothing_is_missing():
+    codes = np.array([[0], [254], [255], [255]], np.uint8, order="F")
+    y = np.array([0, 0, 1, 1], np.int32)
+    none = np.zeros(1, bool)
+    tree = grow((codes, none, none, y, np.ones(4), 2), rules(1))
+    assert tree.code.tolist() == [254, 255, 255]
+
+
+def test_bags():
+    with np.errstate(over="ignore"):
+        bag = growing.draw_bag(1000, 50, 3, 4)
+        assert bag.sum() == 1000
+        np.testing.assert_array_equal(bag, growing.draw_bag(1000, 50, 3, 4))
+        assert (bag != growing.draw_bag(1000, 50, 3, 5)).any()
+        weight = np.array([0, 1, 0, 3, 0.0])
+        bag = growing.draw_weighted_bag(4000, np.cumsum(weight), 3, 4)
+    assert bag[[0, 2, 4]].sum() == 0
+    assert bag.sum() == 4000
+    assert bag[3] / 4000 == pytest.approx(0.75, abs=0.03)
+
+
+def test_random_numbers_match_splitmix64():
+    # First outputs for seed 0, from the reference implementation of splitmix64.
+    state = np.zeros(1, np.uint64)
+    with np.errstate(over="ignore"):
+        drawn = [int(next_random(state)) for _ in range(2)]
+        assert drawn == [0xE220A8397B1DCDAF, 0x6E789E6AA1B965F4]
+        counts = np.bincount([random_below(state, 7) for _ in range(7000)], minlength=7)
+        assert counts.size == 7
+        assert abs(counts - 1000).max() < 150
+        assert tree_state(1, 2)[0] != tree_state(1, 3)[0]
+
+
+WITHOUT_COMPILER = """
+import numpy as np
+from deepforest.forest import HistForestClassifier, HistForestRegressor
+rng = np.random.default_rng(0)
+X = rng.normal(size=(60, 3)).astype(np.float32)
+X[:9, 0] = np.nan
+X[:, 2] = rng.integers(0, 5, 60)
+y = rng.integers(0, 3, 60)
+for splitter in ("best", "random"):
+    for forest in (HistForestClassifier, HistForestRegressor):
+        f = forest(3, splitter=splitter, categorical_features=[2], oob_score=True, random_state=0)
+        trees = f.fit(X, y).trees_
+        print(trees.feature.tolist(), trees.threshold.tolist(), trees.left_sets.tolist())
+        print(f.predict(X).tolist(), f.apply(X).tolist(), f.oob_score_)
+        print(f.feature_importances_.round(12).tolist())
+"""
+
+
+def test_without_compiler_the_trees_are_the_same():
+    outputs = [
+        subprocess.run(
+            [sys.executable, "-W", "error", "-c", WITHOUT_COMPILER],
+            env=os.environ | {"NUMBA_DISABLE_JIT": off},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for off in ("0", "1")
+    ]
+    assert outputs[0] == outputs[1]

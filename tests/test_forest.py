@@ -1,0 +1,338 @@
+import pickle
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.datasets import load_diabetes, load_digits, load_iris, make_classification
+from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier, RandomForestRegressor
+from sklearn.model_selection import train_test_split
+from sklearn.tree import DecisionTreeClassifier
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from deepforest.binning import Binner, CodedTable, concatenate, image_bins
+from deepforest.forest import HistForestClassifier, HistForestRegressor
+
+FORESTS = [HistForestClassifier, HistForestRegressor]
+
+EXPECTED_FAILURES = {
+    "check_sample_weight_equivalence_on_dense_data": (
+        "bags are drawn, so weights equal repeated rows in distribution only"
+    ),
+}
+
+
+def expected_failures(estimator):
+    return EXPECTED_FAILURES if estimator.bootstrap else {}
+
+
+@parametrize_with_checks(
+    [
+        HistForestClassifier(n_estimators=5),
+        HistForestClassifier(n_estimators=5, splitter="random", bootstrap=False),
+        HistForestRegressor(n_estimators=5),
+        HistForestRegressor(n_estimators=5, splitter="random", bootstrap=False),
+    ],
+    expected_failed_checks=expected_failures,
+)
+def test_scikit_learn_contract(estimator, check):
+    check(estimator)
+
+
+@pytest.fixture(scope="module")
+def digits():
+    X, y = load_digits(return_X_y=True)
+    return train_test_split(X.astype(np.uint8), y, test_size=0.5, random_state=0)
+
+
+def test_one_tree_without_chance_is_scikit_learns():
+    rng = np.random.default_rng(0)
+    X = np.column_stack([rng.permutation(200) for _ in range(3)]).astype(np.float32)
+    y = (X[:, 0] > 100).astype(int) + (X[:, 1] > 60)
+    ours = HistForestClassifier(1, max_features=None, bootstrap=False, random_state=0).fit(X, y)
+    theirs = DecisionTreeClassifier(random_state=0).fit(X, y)
+    assert theirs.tree_.node_count == len(ours.trees_.feature)
+    grid = rng.uniform(0, 200, (500, 3))
+    assert np.mean(ours.predict(grid) == theirs.predict(grid)) > 0.99
+
+
+@pytest.mark.parametrize(
+    ("splitter", "theirs"), [("best", RandomForestClassifier), ("random", ExtraTreesClassifier)]
+)
+def test_as_accurate_as_scikit_learn(digits, splitter, theirs):
+    X, X_test, y, y_test = digits
+    scores = [
+        forest.fit(X, y).score(X_test, y_test)
+        for forest in (
+            HistForestClassifier(50, splitter=splitter, random_state=0),
+            theirs(50, bootstrap=True, random_state=0),
+        )
+    ]
+    assert scores[0] > scores[1] - 0.012
+
+
+def test_importances_agree_with_scikit_learn():
+    X, y = make_classification(600, 8, n_informative=3, shuffle=False, random_state=0)
+    ours = HistForestClassifier(60, random_state=0).fit(X, y).feature_importances_
+    theirs = RandomForestClassifier(60, random_state=0).fit(X, y).feature_importances_
+    assert ours.sum() == pytest.approx(1)
+    np.testing.assert_allclose(ours, theirs, atol=0.03)
+
+
+def test_regression_agrees_with_scikit_learn():
+    X, y = load_diabetes(return_X_y=True)
+    ours = HistForestRegressor(100, oob_score=True, random_state=0).fit(X, y)
+    theirs = RandomForestRegressor(100, oob_score=True, random_state=0).fit(X, y)
+    assert ours.oob_score_ == pytest.approx(theirs.oob_score_, abs=0.04)
+    np.testing.assert_allclose(ours.feature_importances_, theirs.feature_importances_, atol=0.06)
+
+
+def test_several_outputs():
+    X, y = load_diabetes(return_X_y=True)
+    both = np.column_stack([y, -3 * y])
+    forest = HistForestRegressor(20, oob_score=True, random_state=0).fit(X, both)
+    assert forest.predict(X).shape == forest.oob_prediction_.shape == (len(y), 2)
+    np.testing.assert_allclose(forest.predict(X)[:, 1], -3 * forest.predict(X)[:, 0])
+    assert forest.score(X, both) > 0.9
+
+
+@pytest.mark.parametrize("Forest", FORESTS)
+@pytest.mark.parametrize("splitter", ["best", "random"])
+def test_threads_do_not_change_a_bit(Forest, splitter):
+    X, y = load_iris(return_X_y=True)
+    forests = [
+        Forest(9, splitter=splitter, oob_score=True, n_jobs=jobs, random_state=3).fit(X, y)
+        for jobs in (1, 2, 5)
+    ]
+    for forest in forests[1:]:
+        np.testing.assert_array_equal(forest.trees_.threshold, forests[0].trees_.threshold)
+        np.testing.assert_array_equal(forest.predict(X), forests[0].predict(X))
+        assert forest.oob_score_ == forests[0].oob_score_
+    other = Forest(9, splitter=splitter, random_state=4).fit(X, y)
+    assert other.trees_.threshold.tolist() != forests[0].trees_.threshold.tolist()
+
+
+def test_out_of_bag_votes_are_of_trees_that_did_not_see_the_row():
+    # Labels are noise: a tree that saw a row gives its label, one that did not gives a guess.
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(400, 5)), rng.integers(0, 2, 400)
+    forest = HistForestClassifier(60, oob_score=True, random_state=0).fit(X, y)
+    assert forest.score(X, y) == 1
+    assert 0.4 < forest.oob_score_ < 0.6
+    votes = forest.oob_decision_function_
+    np.testing.assert_allclose(votes.sum(axis=1), 1)
+
+
+def test_rows_never_out_of_bag_get_the_prior():
+    X = np.arange(10.0)[:, None]
+    y = np.array([0] * 7 + [1] * 3)
+    forest = HistForestClassifier(1, oob_score=True, random_state=0).fit(X, y)
+    in_bag = (forest.oob_decision_function_ == [0.7, 0.3]).all(axis=1)
+    assert 3 <= in_bag.sum() <= 9
+    leaf = forest.predict_proba(X)
+    np.testing.assert_array_equal(forest.oob_decision_function_[~in_bag], leaf[~in_bag])
+    values = HistForestRegressor(1, oob_score=True, random_state=0).fit(X, y)
+    assert (np.isclose(values.oob_prediction_, 0.3)).sum() >= 3
+
+
+def test_weights_equal_repeated_rows_without_bootstrap():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(150, 4)).round(1), rng.integers(0, 3, 150)
+    weight = rng.integers(0, 4, 150)
+    repeated = np.repeat(np.arange(150), weight)
+    for Forest in FORESTS:
+        forest = Forest(5, bootstrap=False, max_features=2, random_state=0)
+        weighted = clone(forest).fit(X[weight > 0], y[weight > 0], weight[weight > 0])
+        again = clone(forest).fit(X[repeated], y[repeated])
+        zeros = clone(forest).fit(X, y, weight)
+        np.testing.assert_allclose(weighted.predict(X), again.predict(X))
+        np.testing.assert_allclose(zeros.predict(X[weight > 0]), again.predict(X[weight > 0]))
+
+
+def test_weights_draw_rows():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, 2))
+    y = rng.integers(0, 2, 300)
+    weight = np.where(y == 1, 9.0, 1.0)
+    forest = HistForestClassifier(30, min_samples_leaf=40, random_state=0).fit(X, y, weight)
+    repeated = np.repeat(np.arange(300), weight.astype(int))
+    again = HistForestClassifier(30, min_samples_leaf=40, random_state=0)
+    again.fit(X[repeated], y[repeated])
+    assert forest.predict_proba(X).mean(axis=0) == pytest.approx(
+        again.predict_proba(X).mean(axis=0), abs=0.05
+    )
+    balanced = HistForestClassifier(30, min_samples_leaf=40, class_weight={0: 1, 1: 9})
+    shares = balanced.set_params(random_state=0).fit(X, y).predict_proba(X)
+    np.testing.assert_array_equal(shares, forest.predict_proba(X))
+
+
+@pytest.mark.parametrize("Forest", FORESTS)
+def test_codes_and_values_give_the_same_forest(Forest, digits):
+    X, X_test, y, _ = digits
+    X, X_test = X.astype(float), X_test.astype(float)
+    X[::7, 3] = np.nan
+    X_test[::5, 10] = np.nan
+    plain = Forest(5, random_state=0).fit(X, y)
+    binner = Binner().fit(X)
+    coded = Forest(5, random_state=0)._fit_coded(binner._table(X), y)
+    expected = plain.predict_proba(X_test) if Forest is FORESTS[0] else plain.predict(X_test)
+    np.testing.assert_array_equal(coded._predict_coded(binner._table(X_test)), expected)
+    np.testing.assert_array_equal(coded.predict(X_test), plain.predict(X_test))
+    np.testing.assert_array_equal(plain._predict_coded(binner._table(X_test)), expected)
+
+
+def test_pixels_beside_augmented_columns(digits):
+    X, X_test, y, y_test = digits
+    image = HistForestClassifier(20, oob_score=True, random_state=0).fit(X, y)
+    binner = Binner().fit(image.oob_decision_function_)
+    tables = [
+        concatenate([CodedTable(image_bins(64).code(pixels), image_bins(64)), binner._table(votes)])
+        for pixels, votes in [
+            (X, image.oob_decision_function_),
+            (X_test, image.predict_proba(X_test)),
+        ]
+    ]
+    forest = HistForestClassifier(20, random_state=0)._fit_coded(tables[0], y)
+    shares = forest._predict_coded(tables[1])
+    assert np.mean(shares.argmax(axis=1) == y_test) > 0.93
+    raw = np.column_stack([X_test, image.predict_proba(X_test)])
+    np.testing.assert_array_equal(forest.predict_proba(raw), shares)
+
+
+def test_images_use_all_256_codes_without_binning():
+    X = np.arange(256, dtype=np.uint8)[:, None]
+    forest = HistForestRegressor(1, bootstrap=False).fit(X, np.arange(256.0))
+    np.testing.assert_allclose(forest.predict(X), np.arange(256.0))
+    np.testing.assert_allclose(forest.predict(X.astype(float)), np.arange(256.0))
+    assert len(forest.trees_.feature) == 511
+
+
+def test_more_distinct_values_than_codes():
+    X = np.arange(1000.0)[:, None]
+    forest = HistForestRegressor(1, bootstrap=False).fit(X, np.arange(1000.0))
+    leaves = forest.apply(X)[:, 0]
+    counts = np.bincount(leaves)
+    assert np.unique(leaves).size == 255
+    assert counts[counts > 0].max() == 4
+
+
+def test_missing_values_are_information():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, 2))
+    y = rng.integers(0, 2, 300)
+    X[y == 1, 1] = np.where(rng.random((y == 1).sum()) < 0.9, np.nan, 0)
+    forest = HistForestClassifier(20, max_features=None, random_state=0).fit(X[:200], y[:200])
+    assert forest.score(X[200:], y[200:]) > 0.85
+
+
+def test_categories_of_data_frames():
+    pd = pytest.importorskip("pandas")
+    rng = np.random.default_rng(0)
+    letters = rng.choice(list("abcdefgh"), 300)
+    y = np.isin(letters, list("bdf")).astype(int)
+    frame = pd.DataFrame({"x": rng.normal(size=300), "letter": pd.Categorical(letters)})
+    forest = HistForestClassifier(1, max_features=None, bootstrap=False).fit(frame, y)
+    assert len(forest.trees_.feature) == 3
+    assert forest.score(frame, y) == 1
+    # The same letters in another order of categories, and letters never seen.
+    again = frame.assign(letter=pd.Categorical(letters, categories=list("zhgfedcba")))
+    assert forest.score(again, y) == 1
+    unseen = frame.assign(letter=pd.Categorical(["z"] * 300))
+    assert np.unique(forest.predict(unseen)).size == 1
+    by_name = HistForestClassifier(
+        1, max_features=None, bootstrap=False, categorical_features=["letter"]
+    ).fit(frame.astype({"letter": object}), y)
+    assert by_name.score(frame, y) == 1
+    with pytest.raises(ValueError, match="must name columns"):
+        HistForestClassifier(categorical_features=["word"]).fit(frame, y)
+
+
+def test_constant_features_one_row_one_class():
+    ones = np.ones((6, 3))
+    forest = HistForestClassifier(3).fit(ones, [0, 0, 0, 0, 1, 1])
+    assert len(forest.trees_.feature) == 3
+    assert HistForestClassifier(3).fit(ones, ["a"] * 6).predict(ones).tolist() == ["a"] * 6
+    assert HistForestRegressor(3).fit([[1.0]], [4.0]).predict([[2.0]]) == [4.0]
+    assert HistForestClassifier(3).fit([[1.0]], ["b"]).predict([[2.0]]) == ["b"]
+
+
+def test_wide_data():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 5000))
+    y = (X[:, :500].mean(axis=1) > 0).astype(int)
+    forest = HistForestClassifier(20, random_state=0).fit(X, y)
+    assert forest.score(X, y) == 1
+
+
+def test_large_nodes_are_searched_on_a_sample():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(20_000, 3)).astype(np.float32)
+    y = (X[:, 1] > 0.3).astype(int)
+    y[rng.random(len(y)) < 0.05] ^= 1
+    forest = HistForestClassifier(5, max_features=None, max_depth=1, random_state=0).fit(X, y)
+    assert (forest.trees_.feature[forest.trees_.roots] == 1).all()
+    np.testing.assert_allclose(forest.trees_.threshold[forest.trees_.roots], 0.3, atol=0.1)
+
+
+def test_pickle_and_layouts(digits):
+    X, X_test, y, _ = digits
+    forest = HistForestClassifier(5, random_state=0).fit(X, y)
+    expected = forest.predict_proba(X_test)
+    np.testing.assert_array_equal(
+        pickle.loads(pickle.dumps(forest)).predict_proba(X_test), expected
+    )
+    for layout in (np.asfortranarray(X_test), X_test.astype(np.float32), X_test.tolist()):
+        np.testing.assert_array_equal(forest.predict_proba(layout), expected)
+    frozen = X.copy()
+    frozen.setflags(write=False)
+    again = HistForestClassifier(5, random_state=0).fit(frozen, y)
+    np.testing.assert_array_equal(again.predict_proba(X_test), expected)
+
+
+def test_max_depth_and_apply():
+    X, y = load_iris(return_X_y=True)
+    forest = HistForestClassifier(4, max_depth=2, random_state=0).fit(X, y)
+    leaves = forest.apply(X)
+    assert leaves.shape == (150, 4)
+    assert leaves.max() < 7
+    assert (forest.trees_.feature[leaves + forest.trees_.roots] == -1).all()
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"n_estimators": 0}, "n_estimators must be an integer of at least 1, got 0"),
+        ({"splitter": "worst"}, "splitter must be one of 'best', 'random', got 'worst'"),
+        ({"criterion": "chaos"}, "criterion must be one of"),
+        ({"max_features": "all"}, "max_features must be one of"),
+        ({"max_features": 1.5}, "max_features must be"),
+        ({"max_depth": 0}, "max_depth must be"),
+        ({"min_samples_split": 1}, "min_samples_split must be"),
+        ({"min_samples_leaf": 0.0}, "min_samples_leaf must be"),
+        ({"max_bins": 256}, "max_bins must be"),
+        ({"max_samples": 0.5, "bootstrap": False}, "needs bootstrap=True"),
+        ({"oob_score": True, "bootstrap": False}, "needs bootstrap=True"),
+        ({"categorical_features": [9]}, "categorical_features must be"),
+    ],
+)
+def test_bad_parameters(parameters, message):
+    forest = HistForestClassifier().set_params(**parameters)
+    with pytest.raises(ValueError, match=message):
+        forest.fit([[0.0], [1.0]], [0, 1])
+    assert not hasattr(forest, "trees_")
+
+
+@pytest.mark.parametrize("Forest", FORESTS)
+@pytest.mark.parametrize(
+    ("weight", "message"),
+    [
+        ([0, 0], "positive for at least one row"),
+        ([1, -1], "not negative"),
+        ([1, np.nan], "finite"),
+        ([[1], [1]], "one entry for each"),
+    ],
+)
+def test_bad_weights(Forest, weight, message):
+    forest = Forest()
+    with pytest.raises(ValueError, match=message):
+        forest.fit([[0.0], [1.0]], [0, 1], weight)
+    assert not hasattr(forest, "trees_")
