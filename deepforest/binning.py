@@ -64,7 +64,7 @@ class CodedTable:
     codes: NDArray[np.uint8]
     bins: Bins
 
-    def take(self, rows: ArrayLike) -> CodedTable:
+    def take(self, rows: NDArray[np.intp]) -> CodedTable:
         """Return the table of some rows."""
         return CodedTable(np.asfortranarray(self.codes[rows]), self.bins)
 
@@ -187,9 +187,11 @@ class Binner(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             feature that is not there.
         """
         check_max_bins(self.max_bins)
-        X = validate_data(self, X, dtype=np.float32, ensure_all_finite="allow-nan")
-        mask = categorical_mask(self.categorical_features, X.shape[1])
-        self._bins = find_bins(X, self.max_bins, mask)
+        values: NDArray[np.float32] = validate_data(
+            self, X, dtype=np.float32, ensure_all_finite="allow-nan"
+        )
+        mask = categorical_mask(self.categorical_features, values.shape[1])
+        self._bins = find_bins(values, self.max_bins, mask)
         return self
 
     def transform(self, X: ArrayLike) -> NDArray[np.uint8]:
@@ -210,8 +212,10 @@ class Binner(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     def _table(self, X: ArrayLike) -> CodedTable:
         """Return ``X`` as a table that a forest's ``_fit_coded`` takes."""
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=np.float32, ensure_all_finite="allow-nan", reset=False)
-        return CodedTable(self._bins.code(X), self._bins)
+        values: NDArray[np.float32] = validate_data(
+            self, X, dtype=np.float32, ensure_all_finite="allow-nan", reset=False
+        )
+        return CodedTable(self._bins.code(values), self._bins)
 
     def __sklearn_is_fitted__(self) -> bool:
         """Say whether ``fit`` has been called."""

@@ -58,7 +58,8 @@ class _HistForest(BaseEstimator):
         """
         check_parameters(self)
         encoder = FrameEncoder.learn(X, self.categorical_features)
-        X, y = validate_data(
+        values: NDArray[Any]
+        values, y = validate_data(
             self,
             encoder.encode(X),
             y,
@@ -66,13 +67,17 @@ class _HistForest(BaseEstimator):
             ensure_all_finite="allow-nan",
             multi_output=True,
         )
-        mask = categorical_mask(encoder.categorical, X.shape[1])
-        if X.dtype == np.uint8 and not mask.any():
-            bins = image_bins(X.shape[1])
+        n, n_features = values.shape
+        mask = categorical_mask(encoder.categorical, n_features)
+        if values.dtype == np.uint8 and not mask.any():
+            bins = image_bins(n_features)
         else:
-            X = X.astype(np.float32, copy=False)
-            bins = find_bins(X, self.max_bins, mask)
-        self._fit_coded(CodedTable(bins.code(X), bins), y, sample_weight)
+            values = values.astype(np.float32, copy=False)
+            weight = _check_sample_weight(sample_weight, n)
+            # Rows of weight zero leave no trace, not even in the thresholds.
+            seen = values if weight is None or weight.all() else values[weight > 0]
+            bins = find_bins(seen, self.max_bins, mask)
+        self._fit_coded(CodedTable(bins.code(values), bins), y, sample_weight)
         self._encoder = encoder
         return self
 
@@ -137,7 +142,7 @@ class _HistForest(BaseEstimator):
     def _values(self, X: ArrayLike) -> NDArray[Any]:
         """Return validated ``X`` as prediction reads it: real values, or codes."""
         check_is_fitted(self)
-        X = validate_data(
+        values: NDArray[Any] = validate_data(
             self,
             self._encoder.encode(X),
             dtype=(np.float32, np.uint8),
@@ -145,11 +150,11 @@ class _HistForest(BaseEstimator):
             reset=False,
         )
         bins = self.trees_.bins
-        if X.dtype == np.uint8 and not bins.keeps_missing.any():
-            return X
-        X = X.astype(np.float32, copy=False)
+        if values.dtype == np.uint8 and not bins.keeps_missing.any():
+            return values
+        values = values.astype(np.float32, copy=False)
         # Categories are known by their codes only.
-        return bins.code(X) if bins.is_categorical.any() else X
+        return bins.code(values) if bins.is_categorical.any() else values
 
     def _mean(self, values: NDArray[Any]) -> NDArray[np.float64]:
         """Return the mean of what the trees say, (n, columns)."""
@@ -308,7 +313,9 @@ class HistForestClassifier(ClassifierMixin, _HistForest):
         classes, codes = np.unique(labels, return_inverse=True)
         if self.class_weight is not None:
             by_class = compute_sample_weight(self.class_weight, labels)
-            weight = _check_sample_weight(by_class if weight is None else weight * by_class, len(y))
+            weight = _check_sample_weight(
+                by_class if weight is None else weight * by_class, len(labels)
+            )
         return codes.astype(np.int32), weight, {"classes_": classes, "_n_columns": len(classes)}
 
     def _out_of_bag(
@@ -469,18 +476,17 @@ class HistForestRegressor(RegressorMixin, _HistForest):
         targets = np.asarray(y, dtype=np.float64)
         flat = targets.ndim == 1
         targets = targets.reshape(len(targets), -1)
-        # Sums of centred targets lose no digits to their mean.
-        mean = np.average(targets, axis=0, weights=weight)
-        return (
-            np.ascontiguousarray(targets - mean),
-            weight,
-            {
-                "n_outputs_": targets.shape[1],
-                "_n_columns": targets.shape[1],
-                "_flat": flat,
-                "_center": mean,
-            },
-        )
+        # Sums of centred targets lose no digits to their mean. The middle of the range serves as
+        # well, and does not depend on how often a row is repeated.
+        seen = targets if weight is None else targets[weight > 0]
+        center = (seen.min(axis=0) + seen.max(axis=0)) / 2
+        fitted = {
+            "n_outputs_": targets.shape[1],
+            "_n_columns": targets.shape[1],
+            "_center": center,
+            "_flat": flat,
+        }
+        return np.ascontiguousarray(targets - center), weight, fitted
 
     def _out_of_bag(
         self,
@@ -491,7 +497,8 @@ class HistForestRegressor(RegressorMixin, _HistForest):
         fitted: dict[str, Any],
     ) -> dict[str, Any]:
         asked = counts > 0
-        values = sums / np.maximum(counts, 1)[:, None]  # 0, the mean, for rows never asked about
+        prior = np.average(targets, axis=0, weights=weight)
+        values = np.where(asked[:, None], sums / np.maximum(counts, 1)[:, None], prior)
         score = r2_score(targets[asked], values[asked]) if asked.sum() > 1 else np.nan
         values = values + fitted["_center"]
         return {"oob_prediction_": values[:, 0] if fitted["_flat"] else values, "oob_score_": score}
@@ -513,8 +520,14 @@ class HistForestRegressor(RegressorMixin, _HistForest):
         """As ``predict``, from codes with the same bins as in ``_fit_coded``."""
         return self._shape(self._mean(table.codes))
 
+    def __sklearn_tags__(self) -> Any:
+        """Return the tags: several targets are welcome."""
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
+
     def _shape(self, mean: NDArray[np.float64]) -> NDArray[np.float64]:
-        values = mean + self._center
+        values: NDArray[np.float64] = mean + self._center
         return values[:, 0] if self._flat else values
 
 

@@ -46,16 +46,16 @@ def _check_choice(forest: Any, name: str, choices: tuple[str, ...]) -> None:
 
 def _check_count(forest: Any, name: str, least: int) -> None:
     value = getattr(forest, name)
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
+    if isinstance(value, bool) or not isinstance(value, Integral) or int(value) < least:
         raise ValueError(f"{name} must be an integer of at least {least}, got {value!r}.")
 
 
 def _check_count_or_share(forest: Any, name: str, least: int) -> None:
     value = getattr(forest, name)
     if not isinstance(value, bool):
-        if isinstance(value, Integral) and value >= least:
+        if isinstance(value, Integral) and int(value) >= least:
             return
-        if isinstance(value, Real) and not isinstance(value, Integral) and 0 < value <= 1:
+        if isinstance(value, Real) and not isinstance(value, Integral) and 0 < float(value) <= 1:
             return
     raise ValueError(
         f"{name} must be an integer of at least {least} or a share in (0, 1], got {value!r}."
@@ -72,14 +72,14 @@ def count_features(max_features: Any, n_features: int) -> int:
         return max(1, int(log2(n_features)))
     if isinstance(max_features, Integral):
         return min(int(max_features), n_features)
-    return max(1, int(max_features * n_features))
+    return max(1, int(float(max_features) * n_features))
 
 
 def count_rows(value: Any, n_samples: int, least: int) -> int:
     """Return a number of rows from a number or a share of them."""
     if isinstance(value, Integral):
         return int(value)
-    return max(least, ceil(value * n_samples))
+    return max(least, ceil(float(value) * n_samples))
 
 
 def count_draws(max_samples: Any, n_samples: int) -> int:
@@ -88,4 +88,4 @@ def count_draws(max_samples: Any, n_samples: int) -> int:
         return n_samples
     if isinstance(max_samples, Integral):
         return int(max_samples)
-    return max(1, round(n_samples * max_samples))
+    return max(1, round(n_samples * float(max_samples)))

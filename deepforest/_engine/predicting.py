@@ -1,3 +1,5 @@
+# numpy's scalars are as good as int, float and bool here.
+# mypy: disable-error-code="arg-type, assignment, no-any-return, return-value"
 """Reading grown forests: which leaf a row falls into, and what the leaves say.
 
 Nodes of all trees stand in one array, children by their number in it. Rows go down a tree in
@@ -36,7 +38,13 @@ NODE_CODE = np.dtype([("threshold", np.int32), ("left", np.int32), ("offset", np
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def fall(flat, base, forest, root, leaves):  # type: ignore[no-untyped-def]
+def fall(
+    flat: NDArray[np.uint8],
+    base: NDArray[np.int64],
+    forest: Forest,
+    root: int,
+    leaves: NDArray[np.int32],
+) -> None:
     """Write into ``leaves`` the leaf of each row. Nothing is missing, no feature is categorical."""
     nodes = forest.nodes
     n = base.size
@@ -57,7 +65,13 @@ def fall(flat, base, forest, root, leaves):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def fall_with_care(flat, base, forest, root, leaves):  # type: ignore[no-untyped-def]
+def fall_with_care(
+    flat: NDArray[np.uint8],
+    base: NDArray[np.int64],
+    forest: Forest,
+    root: int,
+    leaves: NDArray[np.int32],
+) -> None:
     """As ``fall``, where values are missing or features categorical."""
     nodes = forest.nodes
     for i in range(base.size):
@@ -75,7 +89,13 @@ def fall_with_care(flat, base, forest, root, leaves):  # type: ignore[no-untyped
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def find_leaves(flat, base, forest, careful, out):  # type: ignore[no-untyped-def]
+def find_leaves(
+    flat: NDArray[np.uint8],
+    base: NDArray[np.int64],
+    forest: Forest,
+    careful: bool,
+    out: NDArray[Any],
+) -> None:
     """Write into ``out`` (trees, n), int32, the number of each row's leaf."""
     for t in range(forest.roots.size):
         if careful:
@@ -85,7 +105,13 @@ def find_leaves(flat, base, forest, careful, out):  # type: ignore[no-untyped-de
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def add_leaves(leaf, leaf_values, rows, leaves, out):  # type: ignore[no-untyped-def]
+def add_leaves(
+    leaf: NDArray[np.int32],
+    leaf_values: NDArray[np.float64],
+    rows: NDArray[np.int32],
+    leaves: NDArray[np.int32],
+    out: NDArray[Any],
+) -> None:
     """Add to ``out[rows[i]]`` what ``leaves[i]`` holds: a class or a row of ``leaf_values``."""
     for i in range(rows.size):
         k = leaf[leaves[i]]
@@ -97,7 +123,16 @@ def add_leaves(leaf, leaf_values, rows, leaves, out):  # type: ignore[no-untyped
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def add_votes(flat, base, forest, leaf_values, careful, bags, out, counts):  # type: ignore[no-untyped-def]
+def add_votes(
+    flat: NDArray[np.uint8],
+    base: NDArray[np.int64],
+    forest: Forest,
+    leaf_values: NDArray[np.float64],
+    careful: bool,
+    bags: NDArray[np.uint8],
+    out: NDArray[Any],
+    counts: NDArray[np.int64],
+) -> None:
     """Add to ``out`` (n, K) what each tree says of each row, and to ``counts`` (n,) the trees.
 
     ``bags`` (trees, bytes) has a bit for each row, the first row in the highest bit of the first

@@ -4,6 +4,8 @@ numba would turn ``int64 + uint64`` into a float, so every constant here is a ``
 the compiler numpy warns where 64-bit products wrap around, which is what they are meant to do.
 """
 
+from typing import Any
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
@@ -20,7 +22,7 @@ RandomState = NDArray[np.uint64]
 
 
 @njit(nogil=True, cache=True)
-def next_random(state: RandomState) -> np.uint64:
+def next_random(state: RandomState) -> Any:
     """Advance ``state`` (one ``uint64``) and return 64 random bits."""
     state[0] += GAMMA
     z = state[0]
@@ -30,7 +32,7 @@ def next_random(state: RandomState) -> np.uint64:
 
 
 @njit(nogil=True, cache=True)
-def random_below(state: RandomState, n: int) -> int:
+def random_below(state: RandomState, n: int) -> Any:
     """Return an integer in ``[0, n)``, ``n < 2**32``, by multiply and shift.
 
     The bias is below ``n / 2**32``, far under what any number of trees could show.

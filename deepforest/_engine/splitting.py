@@ -1,3 +1,5 @@
+# numpy's scalars are as good as int, float and bool here.
+# mypy: disable-error-code="arg-type, assignment, no-any-return, return-value"
 """The search for one node's split on one feature.
 
 Gini impurity and variance are one formula. With ``S_k`` the weight of class ``k`` (or the weighted
@@ -13,13 +15,13 @@ A node's rows stand grouped by class, so a class is a run ``starts[g]:starts[g +
 that the node has not got cost nothing. Integer weights give integer sums, which are exact.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from deepforest._engine.random import next_random, random_below
+from deepforest._engine.random import RandomState, next_random, random_below
 
 # Scores of features that offer no split. Any real score is larger.
 NO_SPLIT = -1e300
@@ -40,17 +42,15 @@ class Scratch(NamedTuple):
     codes: NDArray[np.uint8]  # (rows,) codes of the node's rows
     keys: NDArray[np.int32]  # (SORT_ROWS,) code << 8 | position
     row_counts: NDArray[np.int32]  # (256,) rows per code
-    sums: NDArray  # type: ignore[type-arg]  # (256 * K,) weight per code and class
-    left: NDArray  # type: ignore[type-arg]  # (K,) sums on the left side
+    sums: NDArray[Any]  # (256 * K,) weight per code and class
+    left: NDArray[Any]  # (K,) sums on the left side
     order: NDArray[np.int32]  # (256,) the codes that occur, from left to right
     rank: NDArray[np.float64]  # (256,) what categories are ordered by
     left_set: NDArray[np.uint32]  # (8,) categories on the left side, one bit each
 
 
 @njit(nogil=True, cache=True)
-def make_scratch(  # type: ignore[no-untyped-def]
-    n_rows, n_sums, weight, total
-):
+def make_scratch(n_rows: int, n_sums: int, weight: NDArray[Any], total: NDArray[Any]) -> Scratch:
     """Return scratch for nodes of up to ``n_rows`` rows.
 
     Cells have the dtype of ``weight``; sums over cells have the dtype of ``total``, which is wider.
@@ -68,7 +68,13 @@ def make_scratch(  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def gather(flat, offset, address, n, codes):  # type: ignore[no-untyped-def]
+def gather(
+    flat: NDArray[np.uint8],
+    offset: int,
+    address: NDArray[np.int64],
+    n: int,
+    codes: NDArray[np.uint8],
+) -> tuple[int, int]:
     """Copy the codes of one feature into ``codes``; return the smallest and the largest."""
     for i in range(n):
         codes[i] = flat[address[i] + offset]
@@ -81,19 +87,19 @@ def gather(flat, offset, address, n, codes):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def best_split_classes(  # type: ignore[no-untyped-def]
-    flat,
-    offset,
-    address,
-    weight,
-    starts,
-    n_groups,
-    total,
-    keeps_missing,
-    is_categorical,
-    min_leaf,
-    scratch,
-):
+def best_split_classes(
+    flat: NDArray[np.uint8],
+    offset: int,
+    address: NDArray[np.int64],
+    weight: NDArray[Any],
+    starts: NDArray[np.int32],
+    n_groups: int,
+    total: NDArray[Any],
+    keeps_missing: bool,
+    is_categorical: bool,
+    min_leaf: int,
+    scratch: Scratch,
+) -> tuple[float, int, bool]:
     """Return the best split of a node on one feature: ``(score, code, missing_left)``.
 
     Codes up to ``code`` go left. For a categorical feature ``code`` is of no use and
@@ -150,7 +156,9 @@ def best_split_classes(  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def scan_classes(n, n_codes, n_groups, total, min_leaf, scratch):  # type: ignore[no-untyped-def]
+def scan_classes(
+    n: int, n_codes: int, n_groups: int, total: NDArray[Any], min_leaf: int, scratch: Scratch
+) -> tuple[float, int]:
     """Go over ``order[:n_codes]``; return the best score and how many codes go left."""
     row_counts, sums, order, left = scratch.row_counts, scratch.sums, scratch.order, scratch.left
     zero = left[0] * 0
@@ -181,7 +189,7 @@ def scan_classes(n, n_codes, n_groups, total, min_leaf, scratch):  # type: ignor
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def sort_keys(keys, m):  # type: ignore[no-untyped-def]
+def sort_keys(keys: NDArray[np.int32], m: int) -> None:
     """Sort ``keys[:m]`` in place; ``m`` is small."""
     for i in range(1, m):
         key = keys[i]
@@ -193,9 +201,16 @@ def sort_keys(keys, m):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def sorted_split_classes(  # type: ignore[no-untyped-def]
-    codes, low, weight, starts, n_groups, total, min_leaf, scratch
-):
+def sorted_split_classes(
+    codes: NDArray[np.uint8],
+    low: int,
+    weight: NDArray[Any],
+    starts: NDArray[np.int32],
+    n_groups: int,
+    total: NDArray[Any],
+    min_leaf: int,
+    scratch: Scratch,
+) -> tuple[float, int]:
     """As ``best_split_classes``, for few rows and plain codes: sort the rows and go over them.
 
     Rows at the smallest code, most of the rows in sparse data, are counted and not sorted.
@@ -246,20 +261,20 @@ def sorted_split_classes(  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def random_split_classes(  # type: ignore[no-untyped-def]
-    flat,
-    offset,
-    address,
-    weight,
-    starts,
-    n_groups,
-    total,
-    keeps_missing,
-    is_categorical,
-    min_leaf,
-    scratch,
-    state,
-):
+def random_split_classes(
+    flat: NDArray[np.uint8],
+    offset: int,
+    address: NDArray[np.int64],
+    weight: NDArray[Any],
+    starts: NDArray[np.int32],
+    n_groups: int,
+    total: NDArray[Any],
+    keeps_missing: bool,
+    is_categorical: bool,
+    min_leaf: int,
+    scratch: Scratch,
+    state: RandomState,
+) -> tuple[float, int, bool]:
     """Draw one split of a node on one feature and return it as ``best_split_classes`` does."""
     n = starts[n_groups]
     codes = scratch.codes
@@ -303,7 +318,9 @@ def random_split_classes(  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def draw_with_missing(codes, n, low, state):  # type: ignore[no-untyped-def]
+def draw_with_missing(
+    codes: NDArray[np.uint8], n: int, low: int, state: RandomState
+) -> tuple[int, bool]:
     """Draw a code and the side of the missing values, where some codes are missing."""
     high = low
     for i in range(n):
@@ -316,13 +333,13 @@ def draw_with_missing(codes, n, low, state):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def in_set(left_set, code):  # type: ignore[no-untyped-def]
+def in_set(left_set: NDArray[np.uint32], code: int) -> bool:
     """Say whether ``code`` is in the set of 256 bits."""
     return (left_set[code >> 5] >> np.uint32(code & 31)) & BIT == BIT
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def write_left_set(order, place, left_set):  # type: ignore[no-untyped-def]
+def write_left_set(order: NDArray[np.int32], place: int, left_set: NDArray[np.uint32]) -> None:
     """Put the first ``place`` codes of ``order`` into the set."""
     left_set[:] = 0
     for p in range(place):
@@ -331,7 +348,7 @@ def write_left_set(order, place, left_set):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def draw_left_set(codes, n, scratch, state):  # type: ignore[no-untyped-def]
+def draw_left_set(codes: NDArray[np.uint8], n: int, scratch: Scratch, state: RandomState) -> None:
     """Send each category that occurs to a side by the toss of a coin; neither side is empty."""
     row_counts, order = scratch.row_counts, scratch.order
     for i in range(n):
@@ -359,7 +376,7 @@ def draw_left_set(codes, n, scratch, state):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def sort_by_rank(order, n_codes, rank):  # type: ignore[no-untyped-def]
+def sort_by_rank(order: NDArray[np.int32], n_codes: int, rank: NDArray[np.float64]) -> None:
     """Sort the codes that occur by ``rank[code]``."""
     for i in range(1, n_codes):
         c = order[i]
@@ -371,7 +388,14 @@ def sort_by_rank(order, n_codes, rank):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def rank_classes(sums, order, n_codes, n_groups, total, rank):  # type: ignore[no-untyped-def]
+def rank_classes(
+    sums: NDArray[Any],
+    order: NDArray[np.int32],
+    n_codes: int,
+    n_groups: int,
+    total: NDArray[Any],
+    rank: NDArray[np.float64],
+) -> None:
     """Rank categories by their class shares along the first principal component.
 
     For two classes this is the order by the share of one class, in which the best of all sets is a

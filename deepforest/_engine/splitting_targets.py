@@ -1,18 +1,24 @@
+# numpy's scalars are as good as int, float and bool here.
+# mypy: disable-error-code="arg-type, assignment, no-any-return, return-value"
 """The search for one node's split on one feature, for real targets.
 
 The formula is that of `splitting`, with ``S_k`` the weighted sum of target ``k``. A cell holds the
 weight and the sums of a code side by side: ``sums[c * (K + 1)]`` is the weight.
 """
 
+from typing import Any
+
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 
-from deepforest._engine.random import random_below
+from deepforest._engine.random import RandomState, random_below
 from deepforest._engine.splitting import (
     CONSTANT,
     MISSING,
     NO_SPLIT,
     SORT_ROWS,
+    Scratch,
     draw_left_set,
     draw_with_missing,
     gather,
@@ -24,9 +30,16 @@ from deepforest._engine.splitting import (
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def best_split_targets(  # type: ignore[no-untyped-def]
-    flat, offset, node, n, keeps_missing, is_categorical, min_leaf, scratch
-):
+def best_split_targets(
+    flat: NDArray[np.uint8],
+    offset: int,
+    node: Any,
+    n: int,
+    keeps_missing: bool,
+    is_categorical: bool,
+    min_leaf: int,
+    scratch: Scratch,
+) -> tuple[float, int, bool]:
     """Return the best split of a node on one feature, as ``splitting.best_split_classes`` does."""
     n_sums = node.total.size
     codes = scratch.codes
@@ -76,7 +89,7 @@ def best_split_targets(  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def side_score(left, total, n_sums):  # type: ignore[no-untyped-def]
+def side_score(left: NDArray[Any], total: NDArray[Any], n_sums: int) -> float:
     """Return the score of a split from the sums on its left side."""
     left_square, right_square = 0.0, 0.0
     for k in range(1, n_sums):
@@ -87,7 +100,9 @@ def side_score(left, total, n_sums):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def scan_targets(n, n_codes, total, min_leaf, scratch):  # type: ignore[no-untyped-def]
+def scan_targets(
+    n: int, n_codes: int, total: NDArray[Any], min_leaf: int, scratch: Scratch
+) -> tuple[float, int]:
     """Go over ``order[:n_codes]``; return the best score and how many codes go left."""
     row_counts, sums, order, left = scratch.row_counts, scratch.sums, scratch.order, scratch.left
     n_sums = total.size
@@ -107,7 +122,9 @@ def scan_targets(n, n_codes, total, min_leaf, scratch):  # type: ignore[no-untyp
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def sorted_split_targets(codes, node, n, min_leaf, scratch):  # type: ignore[no-untyped-def]
+def sorted_split_targets(
+    codes: NDArray[np.uint8], node: Any, n: int, min_leaf: int, scratch: Scratch
+) -> tuple[float, int]:
     """As ``best_split_targets``, for few rows and plain codes: sort the rows and go over them."""
     left, keys = scratch.left, scratch.keys
     n_sums = node.total.size
@@ -129,9 +146,17 @@ def sorted_split_targets(codes, node, n, min_leaf, scratch):  # type: ignore[no-
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def random_split_targets(  # type: ignore[no-untyped-def]
-    flat, offset, node, n, keeps_missing, is_categorical, min_leaf, scratch, state
-):
+def random_split_targets(
+    flat: NDArray[np.uint8],
+    offset: int,
+    node: Any,
+    n: int,
+    keeps_missing: bool,
+    is_categorical: bool,
+    min_leaf: int,
+    scratch: Scratch,
+    state: RandomState,
+) -> tuple[float, int, bool]:
     """Draw one split of a node on one feature and return it as ``best_split_targets`` does."""
     n_sums = node.total.size
     codes, left = scratch.codes, scratch.left
@@ -163,7 +188,13 @@ def random_split_targets(  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def rank_targets(sums, order, n_codes, n_sums, rank):  # type: ignore[no-untyped-def]
+def rank_targets(
+    sums: NDArray[Any],
+    order: NDArray[np.int32],
+    n_codes: int,
+    n_sums: int,
+    rank: NDArray[np.float64],
+) -> None:
     """Rank categories by their mean, in which the best of all sets is a prefix (Fisher 1958).
 
     Of several targets, which have been centred and scaled alike, the first principal component
