@@ -90,6 +90,21 @@ def image_bins(n_features: int) -> Bins:
     return Bins((edges,) * n_features, none, none)
 
 
+def code_table(X: NDArray[Any], weight: NDArray[np.float64] | None = None) -> CodedTable:
+    """Return ``X`` (n, d) coded as `HistForestClassifier` codes numeric columns by default.
+
+    Values of dtype ``uint8`` are their own codes. Rows of weight zero have no part in the
+    thresholds.
+    """
+    if X.dtype == np.uint8:
+        bins = image_bins(X.shape[1])
+    else:
+        X = X.astype(np.float32, copy=False)
+        seen = X if weight is None or weight.all() else X[weight > 0]
+        bins = find_bins(seen, MISSING, np.zeros(X.shape[1], bool))
+    return CodedTable(bins.code(X), bins)
+
+
 def find_bins(X: NDArray[np.float32], max_bins: int, is_categorical: NDArray[np.bool_]) -> Bins:
     """Return bins for ``X`` (n, d), float32; NaN is missing."""
     step = max(1, len(X) // QUANTILE_ROWS)

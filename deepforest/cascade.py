@@ -33,10 +33,11 @@ from deepforest.combine import (
     select_held_out,
 )
 from deepforest.composition import NamedEstimatorsMixin
-from deepforest.crossfit import Splits, Target, Vectors, held_out_rows, make_splits
 from deepforest.estimators import NamedEstimators, Task, default_estimators
-from deepforest.layer import CascadeLayer, augmented, fit_layer
+from deepforest.layer import CascadeLayer, augmented, augmented_table, fit_layer, grain_table
 from deepforest.scoring import Scoring, check_scoring, held_out_score, score_name
+from deepforest.splits import Splits, held_out_rows, make_splits
+from deepforest.target import Target, Vectors
 
 logger = logging.getLogger("deepforest")
 
@@ -179,6 +180,7 @@ class CascadeForestBase(NamedEstimatorsMixin, BaseEstimator):
         name = score_name(self.scoring, classification=target.n_classes is not None)
         if self.verbose:
             show_progress()
+        tables = [grain_table(grain, target, estimators) for grain in grains]
         m = len(estimators)
         covered = np.flatnonzero(held_out_rows(splits, len(y)))
         known = target.take(covered)
@@ -191,9 +193,9 @@ class CascadeForestBase(NamedEstimatorsMixin, BaseEstimator):
         for depth in range(1, self.max_layers + 1):
             start = perf_counter()
             g = (depth - 1) % len(grains)
-            X = augmented(grains[g], libraries[-1] if libraries else None)
+            table = augmented_table(tables[g], libraries[-1] if libraries else None)
             layer, held_out = fit_layer(
-                estimators, X, target, splits, seed=layer_seed(seed, depth), n_jobs=self.n_jobs
+                estimators, table, splits, seed=layer_seed(seed, depth), n_jobs=self.n_jobs
             )
             layers.append(layer)
             libraries.append(held_out)
@@ -228,7 +230,7 @@ class CascadeForestBase(NamedEstimatorsMixin, BaseEstimator):
                 "held-out" if val_grains is None else "validation",
                 name,
                 score,
-                X.shape[1],
+                table.X.shape[1],
                 perf_counter() - start,
             )
             if depth == 1 or score > best_score + self.tol:

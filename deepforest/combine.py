@@ -10,7 +10,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from deepforest.crossfit import Splits, Target, Vectors, held_out_rows
+from deepforest.splits import Splits, held_out_rows
+from deepforest.target import Target, Vectors
 
 Combine = Literal["select", "mean"]
 COMBINATIONS = ("select", "mean")

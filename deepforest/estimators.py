@@ -6,16 +6,13 @@ from typing import Any, Literal
 
 from sklearn.base import BaseEstimator, clone
 from sklearn.ensemble import (
-    ExtraTreesClassifier,
-    ExtraTreesRegressor,
     HistGradientBoostingClassifier,
     HistGradientBoostingRegressor,
-    RandomForestClassifier,
-    RandomForestRegressor,
 )
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from deepforest._validation import check_choice, check_integer
+from deepforest.forest import HistForestClassifier, HistForestRegressor
 
 Task = Literal["classification", "regression"]
 NamedEstimators = list[tuple[str, BaseEstimator]]
@@ -46,14 +43,13 @@ def import_lightgbm() -> ModuleType:
 
 def random_forest(task: Task, **parameters: Any) -> BaseEstimator:
     """Return a random forest whose out-of-bag votes are its class vectors."""
-    kind = RandomForestClassifier if task == "classification" else RandomForestRegressor
+    kind = HistForestClassifier if task == "classification" else HistForestRegressor
     return kind(**parameters)
 
 
 def extra_trees(task: Task, **parameters: Any) -> BaseEstimator:
-    """Return extra-trees, bootstrapped so that they have out-of-bag votes."""
-    kind = ExtraTreesClassifier if task == "classification" else ExtraTreesRegressor
-    return kind(**{"bootstrap": True, **parameters})
+    """Return extra-trees, bootstrapped as all forests here, for their out-of-bag votes."""
+    return random_forest(task, **{"splitter": "random", **parameters})
 
 
 def completely_random(task: Task, **parameters: Any) -> BaseEstimator:
@@ -171,7 +167,7 @@ def default_scan_estimators(
     forest = {"n_estimators": n_estimators, "min_samples_leaf": 10, "max_features": "sqrt"}
     return [
         ("random_forest", random_forest(task, **forest)),
-        ("extra_trees", extra_trees(task, **{**forest, "bootstrap": False})),
+        ("extra_trees", extra_trees(task, **forest)),
     ]
 
 

@@ -14,10 +14,11 @@ from deepforest.cascade import (
     Grains,
 )
 from deepforest.combine import Combine
-from deepforest.crossfit import Splits, Target
 from deepforest.estimators import NamedEstimators
 from deepforest.scanning import MultiGrainedScanner
 from deepforest.scoring import Scoring
+from deepforest.splits import Splits
+from deepforest.target import Target
 from deepforest.windows import PoolMethod
 
 

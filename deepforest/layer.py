@@ -6,8 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
-from deepforest.crossfit import Splits, Table, Target, Vectors, cross_fit, mean_vectors
+from deepforest.binning import code_table, concatenate
+from deepforest.crossfit import Table, cross_fit, mean_vectors
 from deepforest.estimators import NamedEstimators
+from deepforest.models import takes_shared_codes
+from deepforest.splits import Splits
+from deepforest.target import Target, Vectors
 
 
 class CascadeLayer:
@@ -44,8 +48,7 @@ class CascadeLayer:
 
 def fit_layer(
     estimators: NamedEstimators,
-    X: NDArray[Any],
-    target: Target,
+    table: Table,
     splits: Splits,
     *,
     seed: int,
@@ -53,16 +56,40 @@ def fit_layer(
 ) -> tuple[CascadeLayer, Vectors]:
     """Cross-fit a layer; return it and the held-out class vectors (m, n, K) of its rows."""
     seeds = [int(s) for s in np.random.SeedSequence(seed).generate_state(len(estimators))]
-    fitted = cross_fit(estimators, Table(X, target), splits, seeds=seeds, n_jobs=n_jobs)
+    fitted = cross_fit(estimators, table, splits, seeds=seeds, n_jobs=n_jobs)
     layer = CascadeLayer(
-        [name for name, _ in estimators], [f.models for f in fitted], target.n_classes
+        [name for name, _ in estimators], [f.models for f in fitted], table.target.n_classes
     )
     return layer, np.stack([f.held_out for f in fitted])
 
 
-def augmented(X: NDArray[Any], vectors: Vectors | None) -> NDArray[Any]:
-    """Return a grain (n, d) with class vectors (m, n, K) as further columns: (n, d + m*K)."""
+def grain_table(X: NDArray[Any], target: Target, estimators: NamedEstimators) -> Table:
+    """Return a grain (n, d) as a table, coded if an estimator can use the codes."""
+    if any(takes_shared_codes(estimator) for _, estimator in estimators):
+        return Table(X, target, code_table(X, target.sample_weight))
+    return Table(X, target)
+
+
+def augmented_table(grain: Table, vectors: Vectors | None) -> Table:
+    """Return a grain (n, d) with held-out class vectors (m, n, K) as further columns.
+
+    The grain was coded once; only the class vectors are coded anew.
+    """
     if vectors is None:
-        return X
+        return grain
+    columns = flattened(vectors)
+    codes = grain.codes
+    if codes is not None:
+        codes = concatenate([codes, code_table(columns, grain.target.sample_weight)])
+    return Table(np.hstack([grain.X, columns]), grain.target, codes)
+
+
+def augmented(X: NDArray[Any], vectors: Vectors | None) -> NDArray[Any]:
+    """Return new rows (n, d) with class vectors (m, n, K) as further columns."""
+    return X if vectors is None else np.hstack([X, flattened(vectors)])
+
+
+def flattened(vectors: Vectors) -> Vectors:
+    """Return class vectors (m, n, K) as augmented features (n, m*K)."""
     m, n, width = vectors.shape
-    return np.hstack([X, vectors.transpose(1, 0, 2).reshape(n, m * width)])
+    return vectors.transpose(1, 0, 2).reshape(n, m * width)

@@ -23,17 +23,11 @@ from deepforest._validation import (
     unchanged_on_error,
 )
 from deepforest.composition import NamedEstimatorsMixin
-from deepforest.crossfit import (
-    Rows,
-    Splits,
-    Target,
-    Vectors,
-    class_vectors,
-    cross_fit,
-    make_splits,
-    mean_vectors,
-)
+from deepforest.crossfit import cross_fit, mean_vectors
 from deepforest.estimators import NamedEstimators, Task, default_scan_estimators
+from deepforest.models import Sample, class_vectors
+from deepforest.splits import Splits, make_splits
+from deepforest.target import Rows, Target, Vectors
 from deepforest.windows import (
     POOL_METHODS,
     PoolMethod,
@@ -61,7 +55,7 @@ class WindowedArray(NamedTuple):
     pool_method: str
     max_windows: int
 
-    def training(self, instances: Rows | None, seed: int) -> tuple[NDArray[Any], Target]:
+    def training(self, instances: Rows | None, seed: int) -> Sample:
         """Return the windows of some instances, or `max_windows` of them drawn at random."""
         rows = np.arange(len(self.flat)) if instances is None else instances
         n_positions = len(self.grid.base)
@@ -71,7 +65,7 @@ class WindowedArray(NamedTuple):
             drawn = np.sort(rng.choice(len(drawn), self.max_windows, replace=False, shuffle=False))
         place, position = np.divmod(drawn, n_positions)
         windows = gather_windows(self.flat, self.grid, rows[place], position)
-        return windows, self.target.take(rows[place])
+        return Sample(windows, self.target.take(rows[place]))
 
     def vectors(self, model: BaseEstimator, instances: Rows | None) -> Vectors:
         """Return the pooled class vectors (n, pooled positions * K) of some instances."""

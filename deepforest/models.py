@@ -1,0 +1,146 @@
+"""One model: how an estimator is fitted and what its class vectors are.
+
+A *class vector* is what an estimator says of a row: its K class probabilities,
+or for regression its predicted value (K = 1).
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.dummy import DummyClassifier
+from sklearn.utils.validation import has_fit_parameter
+
+from deepforest.binning import CodedTable
+from deepforest.forest import HistForestClassifier, HistForestRegressor
+from deepforest.target import Target, Vectors
+
+
+class Sample(NamedTuple):
+    """Rows to fit a model on."""
+
+    X: NDArray[Any]  # (n, d)
+    target: Target
+    codes: CodedTable | None = None  # the same rows, coded once for all engine forests
+
+
+def gives_out_of_bag_votes(estimator: BaseEstimator) -> bool:
+    """Return whether the estimator bootstraps and can vote for the rows it left out."""
+    parameters = estimator.get_params(deep=False)
+    return parameters.get("bootstrap") is True and "oob_score" in parameters
+
+
+def stops_early(estimator: BaseEstimator) -> bool:
+    """Return whether this is a LightGBM estimator that is to stop its rounds early."""
+    if not type(estimator).__module__.startswith("lightgbm."):
+        return False
+    names = ("early_stopping_round", "early_stopping_rounds", "early_stopping", "n_iter_no_change")
+    parameters = estimator.get_params(deep=False)
+    return any((parameters.get(name) or 0) > 0 for name in names)
+
+
+def is_engine_forest(estimator: BaseEstimator) -> bool:
+    """Return whether the estimator grows its trees on codes, with threads of its own."""
+    return isinstance(estimator, HistForestClassifier | HistForestRegressor)
+
+
+def takes_shared_codes(estimator: BaseEstimator) -> bool:
+    """Return whether the estimator would code a table as `code_table` does."""
+    if not is_engine_forest(estimator):
+        return False
+    categorical = estimator.categorical_features
+    return estimator.max_bins == 255 and (categorical is None or isinstance(categorical, str))
+
+
+def fit_model(
+    estimator: BaseEstimator, sample: Sample, stopping: Sample | None = None
+) -> BaseEstimator:
+    """Fit `estimator` in place and return it, or a constant where there is one class only.
+
+    `stopping` is what the rounds of a LightGBM estimator are watched on.
+    """
+    X, (y, weight, n_classes) = sample.X, sample.target
+    if weight is not None and not has_fit_parameter(estimator, "sample_weight"):
+        raise ValueError(
+            f"sample_weight was passed, but {type(estimator).__name__} does not take it: leave "
+            "that estimator out, or fit without weights."
+        )
+    if n_classes is not None and np.all(y == y[0]):
+        return DummyClassifier(strategy="prior").fit(X, y)
+    if sample.codes is not None and takes_shared_codes(estimator):
+        return estimator._fit_coded(sample.codes, y, weight)
+    arguments: dict[str, Any] = {} if weight is None else {"sample_weight": weight}
+    if stops_early(estimator):
+        if stopping is None:
+            raise ValueError(
+                f"{type(estimator).__name__} stops early, but there are no held-out rows to "
+                "stop on here: set early_stopping_round=None."
+            )
+        arguments |= _stopping_arguments(estimator, sample, stopping)
+    return estimator.fit(X, y, **arguments)
+
+
+def _stopping_arguments(
+    estimator: BaseEstimator, sample: Sample, stopping: Sample
+) -> dict[str, Any]:
+    """Return LightGBM's fit arguments for watching the held-out rows."""
+    X, target = stopping.X, stopping.target
+    if target.n_classes is not None:
+        # LightGBM refuses classes that it was not trained on.
+        known = np.flatnonzero(np.isin(target.y, sample.target.y))
+        X, target = X[known], target.take(known)
+    if len(X) == 0:
+        X, target = sample.X, sample.target
+    arguments: dict[str, Any]
+    if has_fit_parameter(estimator, "eval_X"):  # LightGBM 4.7 deprecates eval_set
+        arguments = {"eval_X": X, "eval_y": target.y}
+    else:
+        arguments = {"eval_set": [(X, target.y)]}
+    if target.sample_weight is not None:
+        arguments["eval_sample_weight"] = [target.sample_weight]
+    return arguments
+
+
+def share_rounds(models: Sequence[BaseEstimator]) -> None:
+    """Set each LightGBM fold model's number of rounds from the other folds.
+
+    A fold's own best round was found on the rows that it is about to give class
+    vectors for, which would flatter them. The median of the other folds' best rounds
+    has not seen those rows held out, and no training row is given up for it.
+    """
+    boosted = [model for model in models if not isinstance(model, DummyClassifier)]
+    best = np.array([model.booster_.best_iteration for model in boosted])
+    for i, model in enumerate(boosted):
+        others = np.delete(best, i)
+        if len(others):
+            rounds = max(1, round(float(np.median(others))))
+            model.booster_.best_iteration = min(rounds, model.booster_.current_iteration())
+
+
+def class_vectors(model: BaseEstimator, X: NDArray[Any], n_classes: int | None) -> Vectors:
+    """Return the model's class vectors (n, K), zero for classes that it did not see."""
+    if n_classes is None:
+        return np.asarray(model.predict(X), dtype=np.float64).reshape(len(X), 1)
+    vectors = np.zeros((len(X), n_classes), dtype=np.float32)
+    vectors[:, np.asarray(model.classes_, dtype=np.intp)] = model.predict_proba(X)
+    return vectors
+
+
+def out_of_bag_vectors(forest: BaseEstimator, target: Target) -> Vectors:
+    """Return the out-of-bag class vectors (n, K); the prior for rows in every tree's bag."""
+    name = "oob_prediction_" if target.n_classes is None else "oob_decision_function_"
+    votes = np.asarray(getattr(forest, name), dtype=target.dtype).reshape(-1, target.width).copy()
+    if is_engine_forest(forest):
+        return votes
+    # scikit-learn's forests say zero there.
+    in_every_bag = np.ones(len(votes), dtype=bool)
+    for bag in forest.estimators_samples_:
+        out_of_bag = np.ones(len(votes), dtype=bool)
+        out_of_bag[bag] = False
+        in_every_bag &= ~out_of_bag
+        if not in_every_bag.any():
+            break
+    votes[in_every_bag] = target.prior()
+    return votes
