@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
-from sklearn.utils import assert_all_finite, get_tags
+from sklearn.utils import assert_all_finite, check_random_state, get_tags
 from sklearn.utils.validation import column_or_1d, validate_data
 
 
@@ -45,6 +45,25 @@ def check_real(name: str, value: Any, *, at_least: float) -> float:
     ):
         raise ValueError(f"{name}={value!r} must be a finite number of at least {at_least}.")
     return float(value)
+
+
+def check_n_jobs(value: Any) -> None:
+    """Raise a ValueError unless joblib can take `value` for `n_jobs`."""
+    if value is not None and (
+        isinstance(value, bool) or not isinstance(value, Integral) or value == 0
+    ):
+        raise ValueError(f"n_jobs={value!r} must be an integer other than 0, or None.")
+
+
+def check_seed(value: Any) -> np.random.RandomState:
+    """Return scikit-learn's generator for `random_state`, or raise a ValueError."""
+    try:
+        generator: np.random.RandomState = check_random_state(value)
+    except ValueError as error:
+        raise ValueError(
+            f"random_state={value!r} must be an integer of at least 0, a RandomState or None."
+        ) from error
+    return generator
 
 
 def check_choice(name: str, value: Any, accepted: Collection[str]) -> str:

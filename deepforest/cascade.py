@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
-from sklearn.utils import check_random_state, get_tags
+from sklearn.utils import get_tags
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
@@ -16,10 +16,12 @@ from deepforest._validation import (
     check_estimators,
     check_integer,
     check_labels,
+    check_n_jobs,
     check_nan,
     check_real,
     check_same_length,
     check_sample_weight,
+    check_seed,
     check_table,
     check_values,
     unchanged_on_error,
@@ -36,7 +38,7 @@ from deepforest.composition import NamedEstimatorsMixin
 from deepforest.estimators import NamedEstimators, Task, default_estimators
 from deepforest.layer import CascadeLayer, augmented, augmented_table, fit_layer, grain_table
 from deepforest.scoring import Scoring, check_scoring, held_out_score, score_name
-from deepforest.splits import Splits, held_out_rows, make_splits
+from deepforest.splits import Splits, check_cv_type, held_out_rows, make_splits
 from deepforest.target import Target, Vectors
 
 logger = logging.getLogger("deepforest")
@@ -143,7 +145,7 @@ class CascadeForestBase(NamedEstimatorsMixin, BaseEstimator):
         if (X_val is None) != (y_val is None):
             raise ValueError("X_val and y_val go together: pass both or neither.")
 
-        seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+        seed = int(check_seed(self.random_state).randint(np.iinfo(np.int32).max))
         splits = make_splits(self.cv, X, target, groups, seed)
         grains = self._fit_grains(X, target, splits, seed)
         val_grains = None
@@ -245,6 +247,9 @@ class CascadeForestBase(NamedEstimatorsMixin, BaseEstimator):
         check_integer("n_iter_no_change", self.n_iter_no_change, at_least=1)
         check_integer("verbose", self.verbose, at_least=0)
         check_real("tol", self.tol, at_least=0)
+        check_n_jobs(self.n_jobs)
+        check_seed(self.random_state)
+        check_cv_type(self.cv)
         check_choice("combine", self.combine, COMBINATIONS)
         check_scoring(self.scoring, classification=self._task == "classification")
         if self.estimators is None:

@@ -1,9 +1,8 @@
 """Config files: TOML to an unfitted estimator."""
 
 import tomllib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from importlib.resources import files
-from inspect import signature
 from numbers import Real
 from os import PathLike
 from pathlib import Path
@@ -18,20 +17,44 @@ from deepforest.cascade import (
 )
 from deepforest.estimators import ESTIMATORS, TASKS, NamedEstimators, Task
 from deepforest.gcforest import GCForestClassifier, GCForestRegressor
+from deepforest.models import is_engine_forest
+from deepforest.parameters import check_parameters
 
 # TOML has no null.
 NONE = "none"
 
-# A key of the table [scanner], and what the parameter of GCForest is called.
+# The keys of each table, and what the constructor calls them.
+TOP_KEYS = {key: key for key in ("n_jobs", "random_state", "verbose")}
+CASCADE_KEYS = {
+    key: key
+    for key in (
+        "estimators",
+        "n_estimators",
+        "max_layers",
+        "cv",
+        "scoring",
+        "tol",
+        "n_iter_no_change",
+        "combine",
+    )
+}
 SCANNER_KEYS = {
     "windows": "windows",
     "stride": "stride",
     "pool": "pool",
     "pool_method": "pool_method",
+    "estimators": "scan_estimators",
     "n_estimators": "n_scan_estimators",
     "max_windows": "max_windows",
     "input_shape": "input_shape",
-    "estimators": "scan_estimators",
+}
+
+
+KINDS: dict[tuple[str, bool], type[CascadeForestBase]] = {
+    ("classification", False): CascadeForestClassifier,
+    ("classification", True): GCForestClassifier,
+    ("regression", False): CascadeForestRegressor,
+    ("regression", True): GCForestRegressor,
 }
 
 
@@ -76,7 +99,7 @@ def load_config(path: str | PathLike[str]) -> CascadeForestBase:
     >>> from deepforest import load_config
     >>> from deepforest.config import packaged_config
     >>> load_config(packaged_config("digits")).windows
-    [(3, 3), (5, 5)]
+    [[3, 3], [5, 5]]
     """
     path = Path(path)
     try:
@@ -102,43 +125,34 @@ def packaged_config(name: str) -> Path:
 
 
 def _estimator(content: dict[str, Any]) -> CascadeForestBase:
-    _check_keys("", content, ("task", "n_jobs", "random_state", "verbose", "cascade", "scanner"))
+    _check_keys("", content, ["task", "cascade", "scanner", *TOP_KEYS])
     task = content.pop("task", "classification")
     if task not in TASKS:
         raise ConfigError(f"task={task!r} must be one of {', '.join(map(repr, TASKS))}.")
-    classification = task == "classification"
-    cascade = content.pop("cascade", {})
-    scanner = content.pop("scanner", None)
-    parameters = dict(content)
-    kind: type[CascadeForestBase]
-    kind = CascadeForestClassifier if classification else CascadeForestRegressor
-    accepted = (
-        set(signature(kind).parameters) - set(content) - {"n_jobs", "random_state", "verbose"}
-    )
-    parameters |= _table("cascade", cascade, {key: key for key in accepted}, task)
-    if scanner is not None:
-        kind = GCForestClassifier if classification else GCForestRegressor
-        parameters |= _table("scanner", scanner, SCANNER_KEYS, task)
-    defaults = {name: p.default for name, p in signature(kind).parameters.items()}
-    place = {own: f"scanner.{key}" for key, own in SCANNER_KEYS.items()}
-    place |= {
-        key: key if key in content else f"cascade.{key}" for key in defaults if key not in place
-    }
-    values = {}
-    for name, value in parameters.items():
-        values[name] = _value(place[name], value, defaults[name])
-    estimator = kind(**values)
+    kind = KINDS[task, "scanner" in content]
+    tables = [("cascade", content.pop("cascade", {}), CASCADE_KEYS)]
+    if "scanner" in content:
+        tables.append(("scanner", content.pop("scanner"), SCANNER_KEYS))
+    tables.append(("", content, TOP_KEYS))
+
+    arguments: dict[str, Any] = {}
+    keys: dict[str, str] = {}  # where in the file each argument stands
+    for table, entries, names in tables:
+        _check_keys(table, entries, names)
+        for key, value in entries.items():
+            path = f"{table}.{key}" if table else key
+            keys[names[key]] = path
+            if key == "estimators":
+                value = _named_estimators(path, value, task)
+            arguments[names[key]] = None if value == NONE else value
+    estimator = kind(**arguments)
     try:
         estimator._check_parameters()
-    except ValueError as error:
-        raise ConfigError(_named_as_in_file(str(error), place)) from error
+    except (TypeError, ValueError) as error:
+        # The message begins with the parameter: here it is called as in the file.
+        name = str(error).partition("=")[0]
+        raise ConfigError(str(error).replace(name, keys.get(name, name), 1)) from error
     return estimator
-
-
-def _named_as_in_file(message: str, place: Mapping[str, str]) -> str:
-    """Return the message about parameter `name=` with the key of the file instead."""
-    name = message.partition("=")[0]
-    return message.replace(name, place.get(name, name), 1)
 
 
 def _check_keys(table: str, content: Any, accepted: Collection[str]) -> None:
@@ -152,61 +166,45 @@ def _check_keys(table: str, content: Any, accepted: Collection[str]) -> None:
             )
 
 
-def _table(table: str, content: Any, parameters: Mapping[str, str], task: Task) -> dict[str, Any]:
-    """Return the constructor arguments that a table stands for."""
-    _check_keys(table, content, parameters)
-    arguments = {parameters[key]: value for key, value in content.items()}
-    if "estimators" in content:
-        entries = content["estimators"]
-        if not isinstance(entries, list) or not entries:
-            raise ConfigError(f"{table}.estimators must be tables, [[{table}.estimators]].")
-        arguments[parameters["estimators"]] = [
-            _named_estimator(f"{table}.estimators[{i}]", entry, task)
-            for i, entry in enumerate(entries)
-        ]
-    return arguments
+def _named_estimators(path: str, entries: Any, task: Task) -> NamedEstimators:
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise ConfigError(f"{path}={entries!r} must be tables, [[{path}]].")
+    return [_named_estimator(f"{path}[{i}]", dict(entry), task) for i, entry in enumerate(entries)]
 
 
-def _named_estimator(place: str, entry: Any, task: Task) -> tuple[str, BaseEstimator]:
-    if not isinstance(entry, dict) or "type" not in entry:
-        raise ConfigError(f"{place} has no key 'type'; accepted are {', '.join(ESTIMATORS)}.")
-    settings = dict(entry)
-    kind = settings.pop("type")
+def _named_estimator(path: str, entry: dict[str, Any], task: Task) -> tuple[str, BaseEstimator]:
+    kind = entry.pop("type", None)
     if kind not in ESTIMATORS:
         raise ConfigError(
-            f"{place}.type={kind!r} is no estimator; accepted are {', '.join(ESTIMATORS)}."
+            f"{path}.type={kind!r} is no estimator; accepted are {', '.join(ESTIMATORS)}."
         )
-    name = settings.pop("name", kind)
-    if not isinstance(name, str):
-        raise ConfigError(f"{place}.name={name!r} must be a string.")
+    name = entry.pop("name", kind)
     defaults = ESTIMATORS[kind](task).get_params(deep=False)
-    _check_keys(place, settings, defaults)
-    values = {
-        key: _value(f"{place}.{key}", value, defaults[key]) for key, value in settings.items()
-    }
-    return name, ESTIMATORS[kind](task, **values)
+    _check_keys(path, entry, defaults)
+    for key, value in entry.items():
+        _check_type(f"{path}.{key}", value, defaults[key])
+    estimator = ESTIMATORS[kind](task, **{k: None if v == NONE else v for k, v in entry.items()})
+    if is_engine_forest(estimator):
+        try:
+            check_parameters(estimator)
+        except (TypeError, ValueError) as error:
+            raise ConfigError(f"{path}: {error}") from error
+    return name, estimator
 
 
-def _value(key: str, value: Any, default: Any) -> Any:
-    """Return a value from the file after checking its type against the default's."""
-    if value == NONE:
-        return None
-    if isinstance(default, bool) and not isinstance(value, bool):
-        raise ConfigError(f"{key}={value!r} must be true or false.")
-    if isinstance(default, Real) and not isinstance(default, bool):
-        number = isinstance(value, Real) and not isinstance(value, bool)
-        # Counts whose parameter also takes fractions or sizes per axis are checked by name.
-        if not number and not (key.endswith(".pool") and isinstance(value, list)):
-            raise ConfigError(f"{key}={value!r} must be a number.")
-    if isinstance(default, str) and not isinstance(value, str | Real):
-        raise ConfigError(f"{key}={value!r} must be a string or a number.")
-    if key == "scanner.windows" and isinstance(value, list):
-        return [tuple(size) if isinstance(size, list) else size for size in value]
-    return tuple(value) if isinstance(value, list) and not _is_estimators(value) else value
+def _check_type(path: str, value: Any, default: Any) -> None:
+    """Raise an error for a value that cannot stand for this default.
 
-
-def _is_estimators(value: list[Any]) -> bool:
-    return bool(value) and isinstance(value[0], tuple)
-
-
-__all__ = ["ConfigError", "NamedEstimators", "load_config", "packaged_config"]
+    Estimators of other libraries check their parameters as late as in `fit`: here at least
+    switches must be switches, numbers numbers, and words words or numbers.
+    """
+    if value == NONE or default is None:
+        return
+    if isinstance(default, bool):
+        if not isinstance(value, bool):
+            raise ConfigError(f"{path}={value!r} must be true or false.")
+    elif isinstance(value, bool) or not isinstance(
+        value, Real if isinstance(default, Real) else (str, Real)
+    ):
+        kind = "a number" if isinstance(default, Real) else "a string or a number"
+        raise ConfigError(f"{path}={value!r} must be {kind}.")

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import get_tags
 
-from deepforest._validation import check_arrays
+from deepforest._validation import check_arrays, check_estimators, check_integer
 from deepforest.cascade import (
     CascadeForestBase,
     CascadeForestClassifier,
@@ -74,6 +74,11 @@ class _ScanningMixin(CascadeForestBase):
 
     def _check_parameters(self) -> NamedEstimators:
         estimators = super()._check_parameters()
+        check_integer("n_scan_estimators", self.n_scan_estimators, at_least=1)
+        if self.scan_estimators is not None:
+            method = "predict_proba" if self._task == "classification" else "predict"
+            check_estimators("scan_estimators", self.scan_estimators, method=method)
+        self._scanner()._check_parameters()
         shared = {name for name, _ in self.scan_estimators or ()} & {
             name for name, _ in self.estimators or ()
         }
@@ -88,7 +93,12 @@ class _ScanningMixin(CascadeForestBase):
         return check_arrays(self, X, reset=reset)
 
     def _fit_grains(self, X: NDArray[Any], target: Target, splits: Splits, seed: int) -> Grains:
-        self.scanner_ = MultiGrainedScanner(
+        self.scanner_ = self._scanner()
+        self.scanner_.classes_ = self._classes()
+        return self.scanner_._fit_grains(X, target, splits, seed)
+
+    def _scanner(self) -> MultiGrainedScanner:
+        return MultiGrainedScanner(
             self.windows,
             stride=self.stride,
             pool=self.pool,
@@ -98,8 +108,6 @@ class _ScanningMixin(CascadeForestBase):
             max_windows=self.max_windows,
             n_jobs=self.n_jobs,
         )
-        self.scanner_.classes_ = self._classes()
-        return self.scanner_._fit_grains(X, target, splits, seed)
 
     def _transform_grains(self, X: NDArray[Any]) -> Grains:
         return self.scanner_._transform_grains(X)

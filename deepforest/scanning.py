@@ -1,12 +1,13 @@
 """Multi-grained scanning: windows over arrays, each replaced by its class vectors."""
 
+from collections.abc import Sequence
 from math import prod
 from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils import check_random_state, get_tags
+from sklearn.utils import get_tags
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_is_fitted
 
@@ -16,9 +17,11 @@ from deepforest._validation import (
     check_estimators,
     check_integer,
     check_labels,
+    check_n_jobs,
     check_nan,
     check_same_length,
     check_sample_weight,
+    check_seed,
     check_values,
     unchanged_on_error,
 )
@@ -252,7 +255,7 @@ class MultiGrainedScanner(NamedEstimatorsMixin, TransformerMixin, BaseEstimator)
             labels = check_labels("y", y)
             check_same_length(arrays, y=labels, groups=groups)
             target = self._encode(labels, check_sample_weight(sample_weight, len(arrays)))
-            seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+            seed = int(check_seed(self.random_state).randint(np.iinfo(np.int32).max))
             splits = make_splits(self.cv, arrays, target, groups, seed)
             return np.hstack(self._fit_grains(arrays, target, splits, seed))
 
@@ -299,8 +302,7 @@ class MultiGrainedScanner(NamedEstimatorsMixin, TransformerMixin, BaseEstimator)
         """Fit all grains; return the held-out features (n, F_g) of each."""
         estimators = self._estimators(target.task)
         check_nan(arrays, estimators, name="estimators")
-        check_integer("max_windows", self.max_windows, at_least=1)
-        check_choice("pool_method", self.pool_method, POOL_METHODS)
+        self._check_parameters()
         self.input_shape_ = arrays.shape[1:]
         grids = self._grids()
         # A bootstrap would draw windows, not instances.
@@ -343,12 +345,22 @@ class MultiGrainedScanner(NamedEstimatorsMixin, TransformerMixin, BaseEstimator)
         pool = self._pool(grid)
         return WindowedArray(flat, target, grid, pool, self.pool_method, self.max_windows)
 
-    def _grids(self) -> list[WindowGrid]:
-        if isinstance(self.windows, (str, int, float)) or len(self.windows) == 0:
+    def _check_parameters(self) -> None:
+        """Check what can be checked without data."""
+        if (
+            isinstance(self.windows, str)
+            or not isinstance(self.windows, Sequence)
+            or not len(self.windows)
+        ):
             raise ValueError(
                 f"windows={self.windows!r} must be a list with one size a grain, as in [3, 5] "
                 "or [(3, 3), (5, 5)]."
             )
+        check_choice("pool_method", self.pool_method, POOL_METHODS)
+        check_integer("max_windows", self.max_windows, at_least=1)
+        check_n_jobs(self.n_jobs)
+
+    def _grids(self) -> list[WindowGrid]:
         sizes: list[Size] = [tuple(w) if isinstance(w, list) else w for w in self.windows]
         n_axes = count_spatial_axes(sizes, self.input_shape_)
         return [window_grid(self.input_shape_, n_axes, size, self.stride) for size in sizes]

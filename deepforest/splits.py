@@ -35,8 +35,9 @@ def make_splits(
     used = np.ones(n, dtype=bool) if target.sample_weight is None else target.sample_weight > 0
     if used.sum() < 2:
         raise ValueError("sample_weight is positive for one row only: at least 2 are needed.")
-    if isinstance(cv, (int, np.integer, bool)):
-        k = check_integer("cv", cv, at_least=2)
+    check_cv_type(cv)
+    if isinstance(cv, (int, np.integer)):
+        k = int(cv)
         if groups is None:
             rows = np.flatnonzero(used)
             folds = stratified_folds(target.take(rows), k, seed)
@@ -78,6 +79,19 @@ def _as_indices(splits: Iterable[Any]) -> Iterable[tuple[NDArray[Any], NDArray[A
         yield (
             np.flatnonzero(train) if train.dtype == bool else train,
             np.flatnonzero(test) if test.dtype == bool else test,
+        )
+
+
+def check_cv_type(cv: Any) -> None:
+    """Raise a ValueError unless `cv` is a number of folds, a splitter, splits or None."""
+    if isinstance(cv, (int, float, np.number)):
+        check_integer("cv", cv, at_least=2)
+    elif cv is not None and (
+        isinstance(cv, str) or not (hasattr(cv, "split") or isinstance(cv, Iterable))
+    ):
+        raise ValueError(
+            f"cv={cv!r} must be a number of folds, a splitter of scikit-learn, or a list of "
+            "(train, test) index arrays."
         )
 
 
