@@ -276,7 +276,7 @@ def grow_trees(
     flat = table.codes.T.reshape(-1)
     parts = Parallel(n_jobs=n_jobs, verbose=verbose, prefer="threads")(
         delayed(_grow)(
-            (flat, np.arange(n), np.arange(n_features) * n, table.bins),
+            (flat, np.arange(n, dtype=np.int32), np.arange(n_features) * n, table.bins),
             y,
             weight,
             cumulated,
@@ -325,17 +325,16 @@ def _grow(
     # Without the compiler numpy warns where the random numbers' products wrap around.
     with np.errstate(over="ignore"):
         if n_draws is None:
-            weight = np.ones(len(y)) if weight is None else weight
+            weight = np.ones(len(y), np.int32) if weight is None else weight
         elif cumulated is None:
-            weight = growing.draw_bag(n_draws, len(y), seed, number).astype(np.float64)
+            weight = growing.draw_bag(n_draws, len(y), seed, number)
         else:
-            weight = growing.draw_weighted_bag(n_draws, cumulated, seed, number).astype(np.float64)
-        rows = growing.select_rows(order, weight)
+            weight = growing.draw_weighted_bag(n_draws, cumulated, seed, number)
         if keep_bag:
             bag = np.packbits(weight > 0)
         limits = growing.Rules(**rules)
         if n_classes:
-            tree = growing.grow_classes(table, y, weight, rows, n_classes, limits, seed, number)
+            tree = growing.grow_classes(table, y, weight, order, n_classes, limits, seed, number)
         else:
-            tree = grow_targets(table, y, weight, rows, limits, seed, number)
+            tree = grow_targets(table, y, weight, order, limits, seed, number)
     return tree, bag

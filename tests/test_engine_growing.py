@@ -38,18 +38,20 @@ def rules(d, random_splits=False, max_depth=1000, min_split=2, min_leaf=1):
 def as_table(codes, keeps_missing, is_categorical):
     n, d = codes.shape
     flat = codes.T.reshape(-1)
-    return growing.Table(flat, np.arange(n), np.arange(d) * n, keeps_missing, is_categorical)
+    return growing.Table(
+        flat, np.arange(n, dtype=np.int32), np.arange(d) * n, keeps_missing, is_categorical
+    )
 
 
 def grow(data, rule, seed=0):
     codes, keeps_missing, is_categorical, y, weight, n_classes = data
-    rows = growing.select_rows(np.argsort(y, kind="stable"), weight)
+    order = np.argsort(y, kind="stable")
     with np.errstate(over="ignore"):
         return growing.grow_classes(
             as_table(codes, keeps_missing, is_categorical),
             y,
             weight,
-            rows,
+            order,
             n_classes,
             rule,
             seed,
@@ -59,10 +61,10 @@ def grow(data, rule, seed=0):
 
 def grow_real(data, targets, rule, seed=0):
     codes, keeps_missing, is_categorical, _, weight, _ = data
-    rows = growing.select_rows(np.arange(len(codes)), weight)
+    order = np.arange(len(codes))
     with np.errstate(over="ignore"):
         return grow_targets(
-            as_table(codes, keeps_missing, is_categorical), targets, weight, rows, rule, seed, 0
+            as_table(codes, keeps_missing, is_categorical), targets, weight, order, rule, seed, 0
         )
 
 

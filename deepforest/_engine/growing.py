@@ -19,10 +19,12 @@ from deepforest._engine.splitting import (
     CONSTANT,
     MISSING,
     NO_SPLIT,
+    Node,
     Scratch,
     best_split_classes,
     in_set,
     make_scratch,
+    padded,
     random_split_classes,
 )
 
@@ -31,7 +33,7 @@ class Table(NamedTuple):
     """Codes and how to find them: ``flat[base[i] + offset[f]]``."""
 
     flat: NDArray[np.uint8]
-    base: NDArray[np.int64]  # (n_samples,)
+    base: NDArray[np.int32]  # (n_samples,)
     offset: NDArray[np.int64]  # (n_features,)
     keeps_missing: NDArray[np.bool_]  # (n_features,) code 255 means missing
     is_categorical: NDArray[np.bool_]  # (n_features,)
@@ -92,67 +94,89 @@ def draw_weighted_bag(
     return counts
 
 
+class Bag(NamedTuple):
+    """The rows that one tree sees, in the order of their classes."""
+
+    base: NDArray[np.int32]  # (rows,) base address of the row
+    y: NDArray[Any]  # (rows,) class, or (rows, K) targets
+    weight: NDArray[np.float64]  # (rows,)
+
+
 @njit(nogil=True, cache=True)
-def select_rows(order: NDArray[np.int64], weight: NDArray[Any]) -> NDArray[np.int32]:
+def fill_bag(table: Table, y: NDArray[Any], weight: NDArray[Any], order: NDArray[np.int64]) -> Bag:
     """Return the rows of positive weight in the order of ``order``."""
-    rows = np.empty(order.size, np.int32)
+    rows = np.empty(order.size, np.int64)
     n = 0
     for i in range(order.size):
         rows[n] = order[i]
         n += weight[order[i]] > 0
-    return rows[:n].copy()
+    rows = rows[:n]
+    return Bag(table.base[rows], y[rows], weight[rows].astype(np.float64))
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def divide(
+def choose_sides(
     table: Table,
+    base: NDArray[np.int32],
     rows: NDArray[np.int32],
     feature: int,
     code: int,
     missing_left: bool,
     left_set: NDArray[np.uint32],
-    buffer: NDArray[np.int32],
+    goes_left: NDArray[np.bool_],
 ) -> tuple[int, bool]:
-    """Move the left child's rows to the front of ``rows``.
+    """Write into ``goes_left`` the side of each of ``rows``; return how many go left.
 
-    Both sides keep their order, so rows stay grouped by class. Return how many rows go left, and
-    the side of missing values: where none was seen, the side with more rows. Categories that were
-    not seen go there too, and ``left_set`` says so afterwards.
+    Also return the side of missing values: where none was seen, the side with more rows. Categories
+    that were not seen go there too, and ``left_set`` says so afterwards.
     """
     offset = table.offset[feature]
-    flat, base = table.flat, table.base
-    n, middle, m = rows.size, 0, 0
+    flat = table.flat
+    n, n_left = rows.size, 0
     is_categorical = table.is_categorical[feature]
-    saw_missing = False
-    if is_categorical or table.keeps_missing[feature]:
-        seen = np.zeros(8, np.uint32)
+    if not is_categorical and not table.keeps_missing[feature]:
         for i in range(n):
-            r = rows[i]
-            c = np.int64(flat[base[r] + offset])
-            seen[c >> 5] |= BIT << np.uint32(c & 31)
-            if is_categorical:
-                left = in_set(left_set, c)
-            elif c == MISSING:
-                left = missing_left
-            else:
-                left = c <= code
-            rows[middle] = r
-            buffer[m] = r
-            middle += left
-            m += not left
-        saw_missing = in_set(seen, MISSING)
-        if is_categorical and (in_set(left_set, MISSING) if saw_missing else middle > m):
-            left_set |= ~seen
-    else:
-        for i in range(n):
-            r = rows[i]
-            left = flat[base[r] + offset] <= code
-            rows[middle] = r
-            buffer[m] = r
-            middle += left
-            m += not left
+            left = flat[base[rows[i]] + offset] <= code
+            goes_left[i] = left
+            n_left += left
+        return n_left, 2 * n_left > n
+    seen = np.zeros(8, np.uint32)
+    for i in range(n):
+        c = np.int64(flat[base[rows[i]] + offset])
+        seen[c >> 5] |= BIT << np.uint32(c & 31)
+        if is_categorical:
+            left = in_set(left_set, c)
+        elif c == MISSING:
+            left = missing_left
+        else:
+            left = c <= code
+        goes_left[i] = left
+        n_left += left
+    if not in_set(seen, MISSING):
+        missing_left = 2 * n_left > n
+    elif is_categorical:
+        missing_left = in_set(left_set, MISSING)
+    if is_categorical and missing_left:
+        left_set |= ~seen
+    return n_left, missing_left
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def divide(
+    rows: NDArray[np.int32], goes_left: NDArray[np.bool_], buffer: NDArray[np.int32]
+) -> None:
+    """Move the rows that go left to the front of ``rows``.
+
+    Both sides keep their order, so rows stay grouped by class.
+    """
+    middle, m = 0, 0
+    for i in range(rows.size):
+        r = rows[i]
+        rows[middle] = r
+        buffer[m] = r
+        middle += goes_left[i]
+        m += not goes_left[i]
     rows[middle:] = buffer[:m]
-    return middle, (missing_left if saw_missing else middle > m)
 
 
 @njit(nogil=True, cache=True)
@@ -166,48 +190,57 @@ def add_row(table: NDArray[Any], n: int, row: NDArray[Any]) -> NDArray[Any]:
     return table
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
 def load_classes(
-    table: Table,
-    y: NDArray[Any],
-    weight: NDArray[Any],
+    bag: Bag,
     rows: NDArray[np.int32],
+    start: int,
+    end: int,
     step: int,
-    node: Any,
+    node: Node,
+    totals: NDArray[np.float64],
 ) -> int:
-    """Read every ``step``-th of a node's rows into ``node``; return the number of classes."""
+    """Read every ``step``-th of a node's rows into ``node``; return the number of its classes.
+
+    ``totals`` get the weight of each group, in full precision.
+    """
     g = -1
     current = -1
     i = 0
-    for j in range(0, rows.size, step):
+    for j in range(start, end, step):
         r = rows[j]
-        if y[r] != current:
-            current = y[r]
+        if bag.y[r] != current:
+            current = bag.y[r]
             g += 1
             node.starts[g] = i
             node.classes[g] = current
-            node.total[g] = 0
-        node.address[i] = table.base[r]
-        node.weight[i] = weight[r]
-        node.total[g] += weight[r]
+            totals[g] = 0.0
+        node.address[i] = bag.base[r]
+        node.weight[i] = bag.weight[r]
+        node.group[i] = g
+        totals[g] += bag.weight[r]
         i += 1
-    node.starts[g + 1] = i
-    return g + 1
+    n_groups = g + 1
+    node.starts[n_groups] = i
+    for k in range(padded(n_groups)):
+        node.total[k] = totals[k] if k < n_groups else 0.0
+    return n_groups
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def purity(total: NDArray[Any], n_sums: int, weight: float) -> float:
+def purity(totals: NDArray[np.float64], n_groups: int) -> float:
     """Return the score of a node that is not split: the sum of the squares over the weight."""
-    square = 0.0
-    for k in range(n_sums):
-        square += np.float64(total[k]) * np.float64(total[k])
+    square, weight = 0.0, 0.0
+    for g in range(n_groups):
+        square += totals[g] * totals[g]
+        weight += totals[g]
     return square / weight
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def search_classes(
     table: Table,
-    node: Any,
+    node: Node,
     n_groups: int,
     rules: Rules,
     features: NDArray[np.int32],
@@ -223,7 +256,9 @@ def search_classes(
     long as all were constant. ``features`` is a permutation whose first ``n_constant`` entries are
     constant in this node; their order stays as it is, because nodes that wait rely on it.
     """
-    total_weight = node.total[:n_groups].sum()
+    total_weight = 0.0
+    for g in range(n_groups):
+        total_weight += node.total[g]
     n_known = n_constant
     unseen_known = n_constant
     end = features.size
@@ -242,11 +277,8 @@ def search_classes(
             score, code, missing_left = random_split_classes(
                 table.flat,
                 table.offset[f],
-                node.address,
-                node.weight,
-                node.starts,
+                node,
                 n_groups,
-                node.total,
                 table.keeps_missing[f],
                 table.is_categorical[f],
                 min_leaf,
@@ -257,11 +289,8 @@ def search_classes(
             score, code, missing_left = best_split_classes(
                 table.flat,
                 table.offset[f],
-                node.address,
-                node.weight,
-                node.starts,
+                node,
                 n_groups,
-                node.total,
                 table.keeps_missing[f],
                 table.is_categorical[f],
                 min_leaf,
@@ -286,34 +315,26 @@ def search_classes(
     return best_feature, best_code, best_missing_left, n_known
 
 
-class Node(NamedTuple):
-    """The rows of the node at hand, grouped by class."""
-
-    address: NDArray[np.int64]  # (rows,) base address of the row
-    weight: NDArray[Any]  # (rows,)
-    starts: NDArray[np.int32]  # (K + 1,) where each group begins
-    classes: NDArray[np.int32]  # (K,) the class of each group
-    total: NDArray[Any]  # (K,) weight of each group
-
-
 @njit(nogil=True, cache=True, error_model="numpy")
 def grow_classes(
     table: Table,
-    y: NDArray[Any],
+    y: NDArray[np.int32],
     weight: NDArray[Any],
-    rows: NDArray[np.int32],
+    order: NDArray[np.int64],
     n_classes: int,
     rules: Rules,
     seed: int,
     tree_number: int,
 ) -> Tree:
-    """Grow one tree for the classes ``y`` (int32, 0 to ``n_classes - 1``).
+    """Grow one tree for the classes ``y`` (0 to ``n_classes - 1``).
 
-    ``rows`` (int32) are the rows of positive weight, grouped by class; they come back in another
-    order. ``weight`` is int32 or float64, one for each row of the table.
+    ``order`` are the rows of the table grouped by class, and ``weight`` has one entry for each;
+    rows of weight 0 take no part.
     """
     state = tree_state(seed, 2 * tree_number + 1)
-    n_rows = rows.size
+    bag = fill_bag(table, y, weight, order)
+    n_rows = bag.base.size
+    rows = np.arange(n_rows).astype(np.int32)
     n_features = table.offset.size
     children_left = np.empty(2 * n_rows, np.int32)
     feature_of = np.empty(2 * n_rows, np.int32)
@@ -325,16 +346,18 @@ def grow_classes(
     importances = np.zeros(n_features, np.float64)
     n_nodes, n_leaf_values, n_left_sets = 1, 0, 0
 
-    # int32 weights are summed in 64 bits, because the scores square the sums.
-    total = np.zeros(n_classes, weight.dtype) + np.zeros(n_classes, np.int64)
-    scratch = make_scratch(n_rows, n_classes, weight, total)
     node_rows = Node(
-        np.empty(n_rows, np.int64),
-        np.empty(n_rows, weight.dtype),
+        np.empty(n_rows, np.int32),
+        np.empty(n_rows, np.float32),
+        np.empty(n_rows, np.int32),
         np.empty(n_classes + 1, np.int32),
         np.empty(n_classes, np.int32),
-        total,
+        np.zeros(padded(n_classes), np.float32),
     )
+    totals = np.empty(n_classes, np.float64)
+    sample_totals = np.empty(n_classes, np.float64)
+    scratch = make_scratch(n_rows, n_classes, node_rows.weight)
+    goes_left = np.empty(n_rows, np.bool_)
     buffer = np.empty(n_rows, np.int32)
     best_set = np.zeros(8, np.uint32)
     features = np.arange(n_features).astype(np.int32)
@@ -348,25 +371,68 @@ def grow_classes(
         n_stack -= 1
         node, start, end, depth, n_constant, parent_feature = stack[n_stack]
         n = end - start
-        n_groups = load_classes(table, y, weight, rows[start:end], 1, node_rows)
-        total_weight = total[:n_groups].sum()
-        node_purity = purity(total, n_groups, total_weight)
+        n_groups = load_classes(bag, rows, start, end, 1, node_rows, totals)
+        node_purity = purity(totals, n_groups)
         if parent_feature >= 0:
             importances[parent_feature] += node_purity
-        feature = -1
+        feature, n_left = -1, 0
         if n_groups > 1 and depth < rules.max_depth and n >= rules.min_samples_split:
-            feature, code, missing_left, n_constant = search_classes(
-                table,
-                node_rows,
-                n_groups,
-                rules,
-                features,
-                n_constant,
-                rules.min_samples_leaf,
-                scratch,
-                best_set,
-                state,
-            )
+            if n >= 2 * rules.search_rows:
+                # A large node: its best split is looked for in a sample of its rows. Features that
+                # are constant in the sample need not be so in the node.
+                step = n // rules.search_rows
+                first = start + random_below(state, step)
+                sample_groups = load_classes(bag, rows, first, end, step, node_rows, sample_totals)
+                feature, code, missing_left, _ = search_classes(
+                    table,
+                    node_rows,
+                    sample_groups,
+                    rules,
+                    features,
+                    n_constant,
+                    (rules.min_samples_leaf + step - 1) // step,
+                    scratch,
+                    best_set,
+                    state,
+                )
+                if feature >= 0:
+                    n_left, missing_left = choose_sides(
+                        table,
+                        bag.base,
+                        rows[start:end],
+                        feature,
+                        code,
+                        missing_left,
+                        best_set,
+                        goes_left,
+                    )
+                if n_left < rules.min_samples_leaf or n - n_left < rules.min_samples_leaf:
+                    feature = -1
+                    load_classes(bag, rows, start, end, 1, node_rows, totals)
+            if feature < 0:
+                feature, code, missing_left, n_constant = search_classes(
+                    table,
+                    node_rows,
+                    n_groups,
+                    rules,
+                    features,
+                    n_constant,
+                    rules.min_samples_leaf,
+                    scratch,
+                    best_set,
+                    state,
+                )
+                if feature >= 0:
+                    n_left, missing_left = choose_sides(
+                        table,
+                        bag.base,
+                        rows[start:end],
+                        feature,
+                        code,
+                        missing_left,
+                        best_set,
+                        goes_left,
+                    )
         if feature < 0:
             children_left[node] = node
             feature_of[node] = -1
@@ -377,15 +443,12 @@ def grow_classes(
             else:
                 value[:] = 0.0
                 for g in range(n_groups):
-                    value[node_rows.classes[g]] = total[g] / total_weight
+                    value[node_rows.classes[g]] = totals[g] / totals[:n_groups].sum()
                 leaf_values = add_row(leaf_values, n_leaf_values, value)
                 leaf_of[node] = ~n_leaf_values
                 n_leaf_values += 1
             continue
-        n_left, missing_left = divide(
-            table, rows[start:end], feature, code, missing_left, best_set, buffer
-        )
-        middle = start + n_left
+        divide(rows[start:end], goes_left, buffer)
         importances[feature] -= node_purity
         children_left[node] = n_nodes
         feature_of[node] = feature
@@ -399,8 +462,9 @@ def grow_classes(
             longer = np.empty((2 * stack.shape[0], 6), np.int64)
             longer[:n_stack] = stack[:n_stack]
             stack = longer
-        stack[n_stack] = np.array([n_nodes + 1, middle, end, depth + 1, n_constant, feature])
-        stack[n_stack + 1] = np.array([n_nodes, start, middle, depth + 1, n_constant, feature])
+        middle = start + n_left
+        stack[n_stack] = (n_nodes + 1, middle, end, depth + 1, n_constant, feature)
+        stack[n_stack + 1] = (n_nodes, start, middle, depth + 1, n_constant, feature)
         n_stack += 2
         n_nodes += 2
     return Tree(

@@ -8,7 +8,16 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from deepforest._engine.growing import Rules, Table, Tree, add_row, divide
+from deepforest._engine.growing import (
+    Bag,
+    Rules,
+    Table,
+    Tree,
+    add_row,
+    choose_sides,
+    divide,
+    fill_bag,
+)
 from deepforest._engine.random import RandomState, random_below, tree_state
 from deepforest._engine.splitting import CONSTANT, NO_SPLIT, Scratch, make_scratch
 from deepforest._engine.splitting_targets import best_split_targets, random_split_targets
@@ -17,28 +26,28 @@ from deepforest._engine.splitting_targets import best_split_targets, random_spli
 class TargetNode(NamedTuple):
     """The rows of the node at hand."""
 
-    address: NDArray[np.int64]  # (rows,) base address of the row
+    address: NDArray[np.int32]  # (rows,) base address of the row
     value: NDArray[np.float64]  # (rows, K + 1) weight, weight times each target
     total: NDArray[np.float64]  # (K + 1,) sums of the columns of ``value``
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
-def load_targets(
-    table: Table, y: NDArray[Any], weight: NDArray[Any], rows: NDArray[np.int32], node: Any
-) -> bool:
+@njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
+def load_targets(bag: Bag, rows: NDArray[np.int32], start: int, end: int, node: TargetNode) -> bool:
     """Read a node's rows into ``node``; say whether all have the same targets."""
-    node.total[:] = 0
-    first = rows[0]
+    for k in range(node.total.size):
+        node.total[k] = 0
+    first = rows[start]
     same = True
-    for i in range(rows.size):
-        r = rows[i]
-        node.address[i] = table.base[r]
-        node.value[i, 0] = weight[r]
-        node.total[0] += weight[r]
-        for k in range(y.shape[1]):
-            same &= y[r, k] == y[first, k]
-            node.value[i, k + 1] = weight[r] * y[r, k]
-            node.total[k + 1] += weight[r] * y[r, k]
+    for i in range(end - start):
+        r = rows[start + i]
+        node.address[i] = bag.base[r]
+        weight = bag.weight[r]
+        node.value[i, 0] = weight
+        node.total[0] += weight
+        for k in range(bag.y.shape[1]):
+            same &= bag.y[r, k] == bag.y[first, k]
+            node.value[i, k + 1] = weight * bag.y[r, k]
+            node.total[k + 1] += weight * bag.y[r, k]
     return same
 
 
@@ -54,7 +63,7 @@ def target_purity(total: NDArray[Any]) -> float:
 @njit(nogil=True, cache=True, error_model="numpy")
 def search_targets(
     table: Table,
-    node: Any,
+    node: TargetNode,
     n: int,
     rules: Rules,
     features: NDArray[np.int32],
@@ -121,20 +130,22 @@ def search_targets(
 @njit(nogil=True, cache=True, error_model="numpy")
 def grow_targets(
     table: Table,
-    y: NDArray[Any],
+    y: NDArray[np.float64],
     weight: NDArray[Any],
-    rows: NDArray[np.int32],
+    order: NDArray[np.int64],
     rules: Rules,
     seed: int,
     tree_number: int,
 ) -> Tree:
-    """Grow one tree for the targets ``y`` (n, K), float64, best centred.
+    """Grow one tree for the targets ``y`` (n, K), best centred.
 
-    ``rows`` (int32) are the rows of positive weight; they come back in another order. ``weight``
-    is float64, one for each row of the table. All leaves hold a row of ``leaf_values``.
+    ``order`` are the rows of the table, and ``weight`` has one entry for each; rows of weight 0
+    take no part. All leaves hold a row of ``leaf_values``.
     """
     state = tree_state(seed, 2 * tree_number + 1)
-    n_rows = rows.size
+    bag = fill_bag(table, y, weight, order)
+    n_rows = bag.base.size
+    rows = np.arange(n_rows).astype(np.int32)
     n_features = table.offset.size
     n_sums = y.shape[1] + 1
     children_left = np.empty(2 * n_rows, np.int32)
@@ -148,10 +159,11 @@ def grow_targets(
     n_nodes, n_leaf_values, n_left_sets = 1, 0, 0
 
     node_rows = TargetNode(
-        np.empty(n_rows, np.int64), np.empty((n_rows, n_sums), np.float64), np.zeros(n_sums)
+        np.empty(n_rows, np.int32), np.empty((n_rows, n_sums), np.float64), np.zeros(n_sums)
     )
     total = node_rows.total
-    scratch = make_scratch(n_rows, n_sums, weight, total)
+    scratch = make_scratch(n_rows, n_sums, total)
+    goes_left = np.empty(n_rows, np.bool_)
     buffer = np.empty(n_rows, np.int32)
     best_set = np.zeros(8, np.uint32)
     features = np.arange(n_features).astype(np.int32)
@@ -164,7 +176,7 @@ def grow_targets(
         n_stack -= 1
         node, start, end, depth, n_constant, parent_feature = stack[n_stack]
         n = end - start
-        same = load_targets(table, y, weight, rows[start:end], node_rows)
+        same = load_targets(bag, rows, start, end, node_rows)
         node_purity = target_purity(total)
         if parent_feature >= 0:
             importances[parent_feature] += node_purity
@@ -182,10 +194,17 @@ def grow_targets(
             leaf_values[n_leaf_values] = total[1:] / total[0]
             n_leaf_values += 1
             continue
-        n_left, missing_left = divide(
-            table, rows[start:end], feature, code, missing_left, best_set, buffer
+        n_left, missing_left = choose_sides(
+            table,
+            bag.base,
+            rows[start:end],
+            feature,
+            code,
+            missing_left,
+            best_set,
+            goes_left,
         )
-        middle = start + n_left
+        divide(rows[start:end], goes_left, buffer)
         importances[feature] -= node_purity
         children_left[node] = n_nodes
         feature_of[node] = feature
@@ -199,8 +218,9 @@ def grow_targets(
             longer = np.empty((2 * stack.shape[0], 6), np.int64)
             longer[:n_stack] = stack[:n_stack]
             stack = longer
-        stack[n_stack] = np.array([n_nodes + 1, middle, end, depth + 1, n_constant, feature])
-        stack[n_stack + 1] = np.array([n_nodes, start, middle, depth + 1, n_constant, feature])
+        middle = start + n_left
+        stack[n_stack] = (n_nodes + 1, middle, end, depth + 1, n_constant, feature)
+        stack[n_stack + 1] = (n_nodes, start, middle, depth + 1, n_constant, feature)
         n_stack += 2
         n_nodes += 2
     return Tree(

@@ -12,24 +12,23 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from deepforest._engine.random import RandomState, random_below
+from deepforest._engine.random import RandomState
 from deepforest._engine.splitting import (
     CONSTANT,
     MISSING,
     NO_SPLIT,
     SORT_ROWS,
     Scratch,
-    draw_left_set,
-    draw_with_missing,
+    draw_split,
     gather,
-    in_set,
+    list_codes,
     sort_by_rank,
     sort_keys,
     write_left_set,
 )
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
 def best_split_targets(
     flat: NDArray[np.uint8],
     offset: int,
@@ -48,38 +47,30 @@ def best_split_targets(
         return CONSTANT, 0, False
     has_missing = keeps_missing and high == MISSING
     if n < SORT_ROWS and not has_missing and not is_categorical:
-        score, code = sorted_split_targets(codes, node, n, min_leaf, scratch)
+        score, code = sorted_split_targets(codes, low, node, n, min_leaf, scratch)
         return score, code, False
     row_counts, sums, order = scratch.row_counts, scratch.sums, scratch.order
     for i in range(n):
         c = np.int64(codes[i])
+        scratch.seen[c] = 1
         row_counts[c] += 1
         for k in range(n_sums):
             sums[c * n_sums + k] += node.value[i, k]
-    n_codes = 0
-    for c in range(low, high + 1):
-        order[n_codes] = c
-        n_codes += row_counts[c] > 0
+    n_codes = list_codes(scratch.seen, low, high, order)
     if is_categorical:
         rank_targets(sums, order, n_codes, n_sums, scratch.rank)
         sort_by_rank(order, n_codes, scratch.rank)
-    score, place = scan_targets(n, n_codes, node.total, min_leaf, scratch)
+    score, place = scan_targets(n, 0, n_codes, node.total, min_leaf, scratch)
     missing_left = False
-    code = 0
     if is_categorical:
-        write_left_set(order, place, scratch.left_set)
+        write_left_set(order, place, n_codes, scratch.left_set)
     elif has_missing:
-        code = MISSING - 1 if place == n_codes - 1 else (order[place - 1] + order[place]) >> 1
-        for p in range(n_codes - 1, 0, -1):
-            order[p] = order[p - 1]
-        order[0] = MISSING
-        score_2, place_2 = scan_targets(n, n_codes, node.total, min_leaf, scratch)
-        if score_2 > score and place_2 > 1:
-            score = score_2
-            code = (order[place_2 - 1] + order[place_2]) >> 1
-            missing_left = True
-    else:
-        code = (order[place - 1] + order[place]) >> 1
+        score_2, place_2 = scan_targets(n, 1, n_codes, node.total, min_leaf, scratch)
+        if score_2 > score:
+            score, place, missing_left = score_2, place_2, True
+    code = (order[place] + order[place - 1]) >> 1
+    if has_missing and place == 1:
+        code = MISSING - 1
     for p in range(n_codes):
         c = np.int64(order[p])
         row_counts[c] = 0
@@ -88,64 +79,75 @@ def best_split_targets(
     return score, code, missing_left
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
-def side_score(left: NDArray[Any], total: NDArray[Any], n_sums: int) -> float:
-    """Return the score of a split from the sums on its left side."""
-    left_square, right_square = 0.0, 0.0
-    for k in range(1, n_sums):
-        right = total[k] - left[k]
-        left_square += left[k] * left[k]
-        right_square += right * right
-    return left_square / left[0] + right_square / (total[0] - left[0])
+@njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
+def side_score(side: NDArray[np.float64], total: NDArray[np.float64]) -> float:
+    """Return the score of a split from the sums on one side."""
+    square, other_square = 0.0, 0.0
+    for k in range(1, total.size):
+        other = total[k] - side[k]
+        square += side[k] * side[k]
+        other_square += other * other
+    return square / side[0] + other_square / (total[0] - side[0])
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
 def scan_targets(
-    n: int, n_codes: int, total: NDArray[Any], min_leaf: int, scratch: Scratch
+    n: int,
+    first: int,
+    n_codes: int,
+    total: NDArray[np.float64],
+    min_leaf: int,
+    scratch: Scratch,
 ) -> tuple[float, int]:
-    """Go over ``order[:n_codes]``; return the best score and how many codes go left."""
-    row_counts, sums, order, left = scratch.row_counts, scratch.sums, scratch.order, scratch.left
+    """Go over ``order[first:n_codes]``; return the best score and where the left side begins."""
+    row_counts, sums, order, right = scratch.row_counts, scratch.sums, scratch.order, scratch.right
     n_sums = total.size
-    left[:] = 0
-    left_rows = 0
-    best, place = NO_SPLIT, 1
-    for p in range(n_codes - 1):
+    for k in range(n_sums):
+        right[k] = 0
+    right_rows = 0
+    best, best_place = NO_SPLIT, first + 1
+    for p in range(first, n_codes - 1):
         c = np.int64(order[p])
-        left_rows += row_counts[c]
+        right_rows += row_counts[c]
         for k in range(n_sums):
-            left[k] += sums[c * n_sums + k]
-        if left_rows >= min_leaf and n - left_rows >= min_leaf:
-            score = side_score(left, total, n_sums)
-            if score > best:
-                best, place = score, p + 1
-    return best, place
+            right[k] += sums[c * n_sums + k]
+        if right_rows >= min_leaf and n - right_rows >= min_leaf:
+            score = side_score(right, total)
+            if score >= best:
+                best, best_place = score, p + 1
+    return best, best_place
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
 def sorted_split_targets(
-    codes: NDArray[np.uint8], node: Any, n: int, min_leaf: int, scratch: Scratch
+    codes: NDArray[np.uint8], low: int, node: Any, n: int, min_leaf: int, scratch: Scratch
 ) -> tuple[float, int]:
     """As ``best_split_targets``, for few rows and plain codes: sort the rows and go over them."""
-    left, keys = scratch.left, scratch.keys
+    right, keys = scratch.right, scratch.keys
     n_sums = node.total.size
+    m = 0
     for i in range(n):
-        keys[i] = np.int32(codes[i]) << 8 | i
-    sort_keys(keys, n)
-    left[:] = 0
+        keys[m] = np.int32(codes[i]) << 8 | i
+        m += codes[i] != low
+    order = scratch.order
+    sort_keys(keys, m, order)
+    order[m] = low << 8
+    for k in range(n_sums):
+        right[k] = 0
     best, code = NO_SPLIT, 0
-    for j in range(n - 1):
-        i = keys[j] & 255
+    for j in range(m):
+        i = order[j] & 255
         for k in range(n_sums):
-            left[k] += node.value[i, k]
-        c, following = keys[j] >> 8, keys[j + 1] >> 8
+            right[k] += node.value[i, k]
+        c, following = np.int64(order[j] >> 8), np.int64(order[j + 1] >> 8)
         if c != following and j + 1 >= min_leaf and n - j - 1 >= min_leaf:
-            score = side_score(left, node.total, n_sums)
-            if score > best:
+            score = side_score(right, node.total)
+            if score >= best:
                 best, code = score, (c + following) >> 1
     return best, code
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
 def random_split_targets(
     flat: NDArray[np.uint8],
     offset: int,
@@ -159,23 +161,15 @@ def random_split_targets(
 ) -> tuple[float, int, bool]:
     """Draw one split of a node on one feature and return it as ``best_split_targets`` does."""
     n_sums = node.total.size
-    codes, left = scratch.codes, scratch.left
+    codes, left = scratch.codes, scratch.right
     low, high = gather(flat, offset, node.address, n, codes)
     if low == high:
         return CONSTANT, 0, False
-    code, missing_left, cut = 0, False, 0
-    if is_categorical:
-        draw_left_set(codes, n, scratch, state)
-        for i in range(n):
-            codes[i] = not in_set(scratch.left_set, codes[i])
-    elif keeps_missing and high == MISSING:
-        code, missing_left = draw_with_missing(codes, n, low, state)
-        for i in range(n):
-            codes[i] = not (missing_left if codes[i] == MISSING else codes[i] <= code)
-    else:
-        code = low + random_below(state, high - low)
-        cut = code
-    left[:] = 0
+    code, missing_left, cut = draw_split(
+        codes, n, low, high, keeps_missing, is_categorical, scratch, state
+    )
+    for k in range(n_sums):
+        left[k] = 0
     left_rows = 0
     for i in range(n):
         if codes[i] <= cut:
@@ -184,10 +178,10 @@ def random_split_targets(
                 left[k] += node.value[i, k]
     if left_rows < min_leaf or n - left_rows < min_leaf:
         return NO_SPLIT, 0, False
-    return side_score(left, node.total, n_sums), code, missing_left
+    return side_score(left, node.total), code, missing_left
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
 def rank_targets(
     sums: NDArray[Any],
     order: NDArray[np.int32],
