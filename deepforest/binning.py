@@ -69,6 +69,67 @@ class CodedTable:
         return CodedTable(np.asfortranarray(self.codes[rows]), self.bins)
 
 
+@dataclass(frozen=True, eq=False)
+class CodedWindows:
+    """Arrays of codes and where their windows lie, so that no window need be copied.
+
+    Value ``f`` of window ``p`` of array ``i`` is ``codes[i, base[p] + offset[f]]``.
+
+    Attributes
+    ----------
+    codes : array of uint8, shape (n_arrays, n_values)
+        In row-major order.
+    base : array of int64, shape (n_windows,)
+    offset : array of int64, shape (n_features,)
+    bins : Bins
+        What the codes of the window's features mean.
+    """
+
+    codes: NDArray[np.uint8]
+    base: NDArray[np.int64]
+    offset: NDArray[np.int64]
+    bins: Bins
+
+    def __post_init__(self) -> None:
+        """Check that addresses fit the 32 bits that trees are grown with."""
+        if self.codes.size >= 2**31:
+            raise ValueError(
+                f"X holds {self.codes.size} values, and scanning takes fewer than 2**31: "
+                "fit on fewer or smaller arrays."
+            )
+
+    def take(self, arrays: NDArray[np.intp]) -> CodedWindows:
+        """Return the windows of some arrays."""
+        return CodedWindows(self.codes[arrays], self.base, self.offset, self.bins)
+
+
+def code_arrays(arrays: NDArray[Any], bins: Bins | None = None) -> tuple[NDArray[np.uint8], Bins]:
+    """Return the codes of arrays (n, n_positions, n_channels), in row-major order, and their bins.
+
+    The values of a channel share their thresholds, wherever in the array they stand. ``bins``
+    are those of the arrays that were fitted on; None finds them.
+    """
+    values = arrays.reshape(-1, arrays.shape[2])
+    if bins is None:
+        bins = code_table(values[:1]).bins if values.dtype == np.uint8 else None
+    if bins is None:
+        values = values.astype(np.float32, copy=False)
+        bins = find_bins(values, MISSING, np.zeros(values.shape[1], bool))
+    elif bins.keeps_missing.any() or values.dtype != np.uint8:
+        values = values.astype(np.float32, copy=False)
+    return np.ascontiguousarray(bins.code(values)).reshape(len(arrays), -1), bins
+
+
+def window_bins(channel_bins: Bins, n_features: int) -> Bins:
+    """Return the bins of a window's features, whose channels alternate."""
+    channel = np.arange(n_features) % len(channel_bins.edges)
+    return Bins(
+        tuple(channel_bins.edges[c] for c in channel),
+        channel_bins.keeps_missing[channel],
+        channel_bins.is_categorical[channel],
+    )
+
+
 def concatenate(tables: list[CodedTable]) -> CodedTable:
     """Return the table with the columns of all ``tables``, which have the same rows."""
     codes = np.concatenate([table.codes.T for table in tables]).T

@@ -18,7 +18,6 @@ from deepforest.models import (
     Sample,
     class_vectors,
     fit_model,
-    gives_out_of_bag_votes,
     is_engine_forest,
     out_of_bag_vectors,
     share_rounds,
@@ -29,17 +28,23 @@ from deepforest.target import Rows, Target, Vectors
 
 
 class Instances(Protocol):
-    """What cross-fitting splits: the rows of a table, or arrays with all their windows."""
+    """What is cross-fitted: the rows of a table, or arrays with all their windows."""
 
     @property
     def target(self) -> Target:
         """One entry an instance."""
 
-    def training(self, instances: Rows | None, seed: int) -> Sample:
-        """Return what an estimator is trained on; None is all instances."""
+    def gives_out_of_bag_votes(self, estimator: BaseEstimator) -> bool:
+        """Return whether the estimator can vote for the instances that its bags left out."""
+
+    def fit(self, estimator: BaseEstimator, train: Rows, test: Rows, seed: int) -> BaseEstimator:
+        """Fit on the instances `train`; early stopping may look at `test`."""
+
+    def fit_out_of_bag(self, forest: BaseEstimator) -> tuple[BaseEstimator, Vectors]:
+        """Fit on all instances; return the model and its out-of-bag votes (n, W)."""
 
     def vectors(self, model: BaseEstimator, instances: Rows | None) -> Vectors:
-        """Return what a fitted model says of the instances, shape (n, W)."""
+        """Return what a fitted model says of the instances (n, W); None is all of them."""
 
     def prior(self) -> NDArray[np.float64]:
         """Return what is said (W,) of an instance of which nothing is known."""
@@ -48,12 +53,22 @@ class Instances(Protocol):
 class Table(Sample):
     """The rows of a table as instances: one class vector each, W = K."""
 
-    def training(self, instances: Rows | None, seed: int) -> Sample:
-        """Return some of the rows; None is all of them, without a copy."""
-        if instances is None:
-            return self
-        codes = None if self.codes is None else self.codes.take(instances)
-        return Sample(self.X[instances], self.target.take(instances), codes)
+    def gives_out_of_bag_votes(self, estimator: BaseEstimator) -> bool:
+        """Return whether the estimator bootstraps and can vote for the rows it left out."""
+        parameters = estimator.get_params(deep=False)
+        return parameters.get("bootstrap") is True and "oob_score" in parameters
+
+    def fit(self, estimator: BaseEstimator, train: Rows, test: Rows, seed: int) -> BaseEstimator:
+        """Fit on the rows `train`."""
+        stopping = self.take(test) if stops_early(estimator) else None
+        return fit_model(estimator, self.take(train), stopping)
+
+    def fit_out_of_bag(self, forest: BaseEstimator) -> tuple[BaseEstimator, Vectors]:
+        """Fit on all rows; return the model and its out-of-bag votes (n, K)."""
+        model = fit_model(forest.set_params(oob_score=True), self)
+        if isinstance(model, DummyClassifier):
+            return model, self.vectors(model, None)
+        return model, out_of_bag_vectors(model, self.target)
 
     def vectors(self, model: BaseEstimator, instances: Rows | None) -> Vectors:
         """Return the class vectors (n, K) of some of the rows."""
@@ -99,38 +114,57 @@ def cross_fit(
     """
     tasks: list[_Task] = []
     for i, (_, estimator) in enumerate(estimators):
-        if splits.allow_out_of_bag and gives_out_of_bag_votes(estimator):
-            tasks.append(_Task(i, seeded_clone(estimator, seeds[i]), None, None, seeds[i]))
+        if splits.allow_out_of_bag and data.gives_out_of_bag_votes(estimator):
+            tasks.append(_Task(i, seeded_clone(estimator, seeds[i]), None, seeds[i]))
             continue
-        for k, (train, test) in enumerate(splits.folds):
+        for k, fold in enumerate(splits.folds):
             # LightGBM takes seeds of 31 bits.
             seed = int(np.random.SeedSequence((seeds[i], k)).generate_state(1)[0] >> 1)
-            tasks.append(_Task(i, seeded_clone(estimator, seed), train, test, seed))
+            tasks.append(_Task(i, seeded_clone(estimator, seed), fold, seed))
 
-    models = _spread([(_fit, task.model, (task, data)) for task in tasks], n_jobs)
-    for i, (_, estimator) in enumerate(estimators):
+    fitted = spread([(_fit, task.model, (task, data)) for task in tasks], n_jobs)
+    by_estimator = [
+        [(task, model) for task, model in zip(tasks, fitted, strict=True) if task.estimator == i]
+        for i in range(len(estimators))
+    ]
+    for (_, estimator), own in zip(estimators, by_estimator, strict=True):
         if stops_early(estimator):
-            share_rounds([models[t] for t, task in enumerate(tasks) if task.estimator == i])
-    vectors = _spread(
-        [(_held_out, model, (t, model, data)) for t, model in zip(tasks, models, strict=True)],
-        n_jobs,
+            share_rounds([model for _, model in own])
+    said = iter(
+        spread(
+            [
+                (data.vectors, model, (model, task.fold[1]))
+                for task, model in zip(tasks, fitted, strict=True)
+                if task.fold is not None
+            ],
+            n_jobs,
+        )
     )
-
-    n, prior = len(data.target.y), data.prior()
     result = []
-    for i in range(len(estimators)):
-        own = [t for t, task in enumerate(tasks) if task.estimator == i]
-        total = np.zeros((n, len(prior)), dtype=data.target.dtype)
-        times = np.zeros((n, 1), dtype=data.target.dtype)
-        for t in own:
-            rows = slice(None) if tasks[t].test is None else tasks[t].test
-            total[rows] += vectors[t]
-            times[rows] += 1
-            vectors[t] = None
-        total /= np.maximum(times, 1)
-        total[times[:, 0] == 0] = prior
-        result.append(CrossFitted([models[t] for t in own], total))
+    for own in by_estimator:
+        if own[0][0].fold is None:
+            model, held_out = own[0][1]
+            result.append(CrossFitted([model], held_out))
+        else:
+            parts = [(task.fold[1], next(said)) for task, _ in own if task.fold is not None]
+            result.append(CrossFitted([model for _, model in own], _assembled(data, parts)))
     return result
+
+
+def _assembled(data: Instances, parts: list[tuple[Rows, Vectors]]) -> Vectors:
+    """Return the held-out vectors (n, W) of all instances from those of each fold.
+
+    The mean where an instance was held out more than once, the prior where never.
+    """
+    n, prior = len(data.target.y), data.prior()
+    total = np.zeros((n, len(prior)), dtype=data.target.dtype)
+    times = np.zeros((n, 1), dtype=data.target.dtype)
+    for rows, vectors in parts:
+        total[rows] += vectors
+        times[rows] += 1
+    total /= np.maximum(times, 1)
+    total[times[:, 0] == 0] = prior
+    return total
 
 
 def mean_vectors(
@@ -140,7 +174,7 @@ def mean_vectors(
 
     An estimator without models says zero.
     """
-    said = _spread(
+    said = spread(
         [(data.vectors, model, (model, None)) for of_one in models for model in of_one], n_jobs
     )
     result = np.zeros((len(models), *said[0].shape), dtype=said[0].dtype)
@@ -152,7 +186,7 @@ def mean_vectors(
     return result
 
 
-def _spread(
+def spread(
     calls: Sequence[tuple[Callable[..., Any], BaseEstimator, tuple[Any, ...]]], n_jobs: int | None
 ) -> list[Any]:
     """Return the results of calls (function, the model it works on, arguments), in order.
@@ -176,24 +210,15 @@ def _spread(
 
 
 class _Task(NamedTuple):
-    """One model to fit: on the instances `train`, or on all of them with out-of-bag votes."""
+    """One model to fit: in a fold, or (None) on all instances with out-of-bag votes."""
 
     estimator: int  # its place among the estimators
     model: BaseEstimator  # unfitted
-    train: Rows | None
-    test: Rows | None
+    fold: tuple[Rows, Rows] | None
     seed: int
 
 
-def _fit(task: _Task, data: Instances) -> BaseEstimator:
-    sample = data.training(task.train, task.seed)
-    if task.train is None:
-        return fit_model(task.model.set_params(oob_score=True), sample)
-    stopping = data.training(task.test, task.seed) if stops_early(task.model) else None
-    return fit_model(task.model, sample, stopping)
-
-
-def _held_out(task: _Task, model: BaseEstimator, data: Instances) -> Vectors:
-    if task.train is None and not isinstance(model, DummyClassifier):
-        return out_of_bag_vectors(model, data.target)
-    return data.vectors(model, task.test)
+def _fit(task: _Task, data: Instances) -> Any:
+    if task.fold is None:
+        return data.fit_out_of_bag(task.model)
+    return data.fit(task.model, *task.fold, task.seed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
 from typing import Any, Self
 
 import numpy as np
@@ -19,10 +20,24 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from deepforest.binning import CodedTable, categorical_mask, find_bins, image_bins
+from deepforest.binning import (
+    Bins,
+    CodedTable,
+    CodedWindows,
+    categorical_mask,
+    find_bins,
+    image_bins,
+)
 from deepforest.frames import FrameEncoder
 from deepforest.parameters import check_parameters, count_draws, count_features, count_rows
-from deepforest.trees import grow_trees
+from deepforest.trees import (
+    TreeRows,
+    Trees,
+    draw_bag,
+    grow_trees,
+    rows_of_table,
+    rows_of_windows,
+)
 
 SEARCH_ROWS = 1024
 """Nodes of twice as many rows are searched for a split on a sample of about so many."""
@@ -88,39 +103,106 @@ class _HistForest(BaseEstimator):
         check_parameters(self)
         n, n_features = table.codes.shape
         check_consistent_length(table.codes, y, sample_weight)
-        weight = _check_sample_weight(sample_weight, n)
-        targets, weight, fitted = self._encode_targets(y, weight)
-        random_state = check_random_state(self.random_state)
-        trees, bags, importances = grow_trees(
-            table,
+        targets, weight, fitted = self._encode_targets(y, _check_sample_weight(sample_weight, n))
+        n_draws = self._n_draws(n)
+        seed = self._draw_seed()
+        rows = rows_of_table(table, targets, weight, n_draws=n_draws, seed=seed)
+        flat, offset = table.codes.T.reshape(-1), np.arange(n_features) * n
+        trees, importances = self._grow(flat, offset, table.bins, rows, fitted, n, seed)
+        if self.oob_score:
+            bags = self._bags(n, weight, seed)
+            sums, counts = trees.votes(
+                table.codes, fitted["_n_columns"], self.n_jobs, np.packbits(bags, axis=1)
+            )
+            fitted |= self._out_of_bag(sums, counts, targets, weight, fitted)
+        self._set_fitted(trees, importances, fitted)
+        return self
+
+    def _fit_windows(
+        self,
+        windows: CodedWindows,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None,
+        max_windows: int,
+    ) -> NDArray[np.bool_] | None:
+        """Fit on the windows of arrays, each labelled as its array.
+
+        A bag draws arrays, not windows. Returns which arrays (n_trees, n_arrays) are in the bag
+        of each tree; None without ``bootstrap``.
+        """
+        check_parameters(self)
+        n = len(windows.codes)
+        targets, weight, fitted = self._encode_targets(y, _check_sample_weight(sample_weight, n))
+        seed = self._draw_seed()
+        rows = rows_of_windows(
+            windows,
             targets,
             weight,
-            n_classes=None if targets.ndim == 2 else len(fitted["classes_"]),
+            n_draws=self._n_draws(n),
+            max_windows=max_windows,
+            seed=seed,
+        )
+        n_rows = min(n * len(windows.base), max_windows)
+        flat = windows.codes.reshape(-1)
+        trees, importances = self._grow(
+            flat, windows.offset, windows.bins, rows, fitted, n_rows, seed
+        )
+        self._set_fitted(trees, importances, fitted)
+        return self._bags(n, weight, seed) if self.bootstrap else None
+
+    def _draw_seed(self) -> int:
+        return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+
+    def _n_draws(self, n: int) -> int | None:
+        return count_draws(self.max_samples, n) if self.bootstrap else None
+
+    def _bags(self, n: int, weight: NDArray[np.float64] | None, seed: int) -> NDArray[np.bool_]:
+        """Return which of ``n`` rows are in the bag of each tree, (n_trees, n)."""
+        n_draws = self._n_draws(n)
+        return np.stack(
+            [draw_bag(n_draws, weight, n, seed, t) > 0 for t in range(self.n_estimators)]
+        )
+
+    def _grow(
+        self,
+        flat: NDArray[np.uint8],
+        offset: NDArray[np.int64],
+        bins: Bins,
+        rows: Callable[[int], TreeRows],
+        fitted: dict[str, Any],
+        n: int,
+        seed: int,
+    ) -> tuple[Trees, NDArray[np.float64]]:
+        """Grow the trees by the parameters; ``n`` is what shares of the rows refer to."""
+        return grow_trees(
+            flat,
+            offset,
+            bins,
+            rows,
+            n_classes=len(fitted["classes_"]) if "classes_" in fitted else None,
             n_trees=self.n_estimators,
-            n_draws=count_draws(self.max_samples, n) if self.bootstrap else None,
             rules={
                 "random_splits": self.splitter == "random",
-                "max_features": count_features(self.max_features, n_features),
+                "max_features": count_features(self.max_features, len(offset)),
                 "max_depth": NO_LIMIT if self.max_depth is None else self.max_depth,
                 "min_samples_split": count_rows(self.min_samples_split, n, 2),
                 "min_samples_leaf": count_rows(self.min_samples_leaf, n, 1),
                 "search_rows": SEARCH_ROWS,
             },
-            seed=int(random_state.randint(np.iinfo(np.int32).max)),
-            keep_bags=bool(self.oob_score),
+            seed=seed,
             n_jobs=self.n_jobs,
             verbose=self.verbose,
         )
-        if self.oob_score:
-            sums, counts = trees.votes(table.codes, fitted["_n_columns"], self.n_jobs, bags)
-            fitted |= self._out_of_bag(sums, counts, targets, weight, fitted)
+
+    def _set_fitted(
+        self, trees: Trees, importances: NDArray[np.float64], fitted: dict[str, Any]
+    ) -> None:
         for name, value in fitted.items():
             setattr(self, name, value)
-        self.n_features_in_ = n_features
+        self.n_features_in_ = len(importances)
         self.trees_ = trees
         self.feature_importances_ = importances
         self._encoder = FrameEncoder.learn(None, None)
-        return self
 
     @abstractmethod
     def _encode_targets(

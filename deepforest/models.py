@@ -15,7 +15,7 @@ from sklearn.utils.validation import has_fit_parameter
 
 from deepforest.binning import CodedTable
 from deepforest.forest import HistForestClassifier, HistForestRegressor
-from deepforest.target import Target, Vectors
+from deepforest.target import Rows, Target, Vectors
 
 
 class Sample(NamedTuple):
@@ -25,11 +25,10 @@ class Sample(NamedTuple):
     target: Target
     codes: CodedTable | None = None  # the same rows, coded once for all engine forests
 
-
-def gives_out_of_bag_votes(estimator: BaseEstimator) -> bool:
-    """Return whether the estimator bootstraps and can vote for the rows it left out."""
-    parameters = estimator.get_params(deep=False)
-    return parameters.get("bootstrap") is True and "oob_score" in parameters
+    def take(self, rows: Rows) -> "Sample":
+        """Return some of the rows."""
+        codes = None if self.codes is None else self.codes.take(rows)
+        return Sample(self.X[rows], self.target.take(rows), codes)
 
 
 def stops_early(estimator: BaseEstimator) -> bool:

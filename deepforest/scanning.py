@@ -1,14 +1,16 @@
 """Multi-grained scanning: windows over arrays, each replaced by its class vectors."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.dummy import DummyClassifier
 from sklearn.utils import get_tags
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
 from deepforest._validation import (
@@ -25,10 +27,17 @@ from deepforest._validation import (
     check_values,
     unchanged_on_error,
 )
+from deepforest.binning import CodedWindows, code_arrays, window_bins
 from deepforest.composition import NamedEstimatorsMixin
 from deepforest.crossfit import cross_fit, mean_vectors
 from deepforest.estimators import NamedEstimators, Task, default_scan_estimators
-from deepforest.models import Sample, class_vectors
+from deepforest.models import (
+    Sample,
+    class_vectors,
+    fit_model,
+    stops_early,
+    takes_shared_codes,
+)
 from deepforest.splits import Splits, make_splits
 from deepforest.target import Rows, Target, Vectors
 from deepforest.windows import (
@@ -44,51 +53,62 @@ from deepforest.windows import (
     window_grid,
 )
 
-# Windows are copied out for scikit-learn's estimators in blocks of about this many values.
-BLOCK_VALUES = 4_000_000
+# Windows are worked on in blocks of about this many values, so that memory stays near the
+# size of the output.
+BLOCK_VALUES = 2_000_000
 
 
 class WindowedArray(NamedTuple):
     """Arrays as instances: what is said of one are the pooled class vectors of its windows."""
 
     flat: NDArray[Any]  # (n, prod(shape)), C order
+    codes: CodedWindows | None  # the same for the engine's forests
     target: Target  # of the n arrays
     grid: WindowGrid
     pool: tuple[int, ...]
     pool_method: str
     max_windows: int
 
-    def training(self, instances: Rows | None, seed: int) -> Sample:
-        """Return the windows of some instances, or `max_windows` of them drawn at random."""
-        rows = np.arange(len(self.flat)) if instances is None else instances
-        n_positions = len(self.grid.base)
-        drawn = np.arange(len(rows) * n_positions)
-        if len(drawn) > self.max_windows:
-            rng = np.random.default_rng(seed)
-            drawn = np.sort(rng.choice(len(drawn), self.max_windows, replace=False, shuffle=False))
-        place, position = np.divmod(drawn, n_positions)
-        windows = gather_windows(self.flat, self.grid, rows[place], position)
-        return Sample(windows, self.target.take(rows[place]))
+    def gives_out_of_bag_votes(self, estimator: BaseEstimator) -> bool:
+        """Return whether the estimator's bags can draw arrays instead of windows."""
+        return takes_shared_codes(estimator) and bool(estimator.bootstrap)
+
+    def fit(self, estimator: BaseEstimator, train: Rows, test: Rows, seed: int) -> BaseEstimator:
+        """Fit on the windows of some arrays."""
+        target = self.target.take(train)
+        if self.codes is not None and takes_shared_codes(estimator):
+            return self._grow(estimator, self.codes.take(train), target)[0]
+        stopping = self._sample(test, seed) if stops_early(estimator) else None
+        return fit_model(estimator, self._sample(train, seed), stopping)
+
+    def fit_out_of_bag(self, forest: BaseEstimator) -> tuple[BaseEstimator, Vectors]:
+        """Fit on all arrays; return the model and its pooled out-of-bag votes (n, W)."""
+        assert self.codes is not None
+        model, bags = self._grow(forest, self.codes, self.target)
+        if bags is None:
+            return model, self.vectors(model, None)
+        return model, self._forest_vectors(model, self.codes, bags)
 
     def vectors(self, model: BaseEstimator, instances: Rows | None) -> Vectors:
-        """Return the pooled class vectors (n, pooled positions * K) of some instances."""
+        """Return the pooled class vectors (n, W) of some arrays."""
+        if self.codes is not None and takes_shared_codes(model):
+            codes = self.codes if instances is None else self.codes.take(instances)
+            return self._forest_vectors(model, codes, None)
         rows = np.arange(len(self.flat)) if instances is None else instances
-        n_positions, width = len(self.grid.base), self.target.width
-        result = np.empty((len(rows), self.n_pooled * width), dtype=self.target.dtype)
-        block = max(1, BLOCK_VALUES // (n_positions * len(self.grid.offset)))
-        for start in range(0, len(rows), block):
-            some = rows[start : start + block]
+        n_positions = len(self.grid.base)
+
+        def said(some: slice) -> Vectors:
+            arrays = rows[some]
             windows = gather_windows(
                 self.flat,
                 self.grid,
-                np.repeat(some, n_positions),
-                np.tile(np.arange(n_positions), len(some)),
+                np.repeat(arrays, n_positions),
+                np.tile(np.arange(n_positions), len(arrays)),
             )
             vectors = class_vectors(model, windows, self.target.n_classes)
-            vectors = vectors.reshape(len(some), *self.grid.positions, width)
-            pooled = pool_positions(vectors, len(self.pool), self.pool, self.pool_method)
-            result[start : start + block] = pooled.reshape(len(some), -1)
-        return result
+            return vectors.reshape(len(arrays), n_positions, self.target.width)
+
+        return self._pooled(said, len(rows), len(self.grid.offset))
 
     def prior(self) -> NDArray[np.float64]:
         """Return the class prior at every pooled position."""
@@ -98,6 +118,73 @@ class WindowedArray(NamedTuple):
     def n_pooled(self) -> int:
         """Number of pooled positions."""
         return prod(pooled_shape(self.grid.positions, self.pool))
+
+    def _sample(self, arrays: Rows, seed: int) -> Sample:
+        """Return the windows of some arrays, or `max_windows` of them drawn at random."""
+        n_positions = len(self.grid.base)
+        drawn = np.arange(len(arrays) * n_positions)
+        if len(drawn) > self.max_windows:
+            rng = np.random.default_rng(seed)
+            drawn = np.sort(rng.choice(len(drawn), self.max_windows, replace=False, shuffle=False))
+        place, position = np.divmod(drawn, n_positions)
+        windows = gather_windows(self.flat, self.grid, arrays[place], position)
+        return Sample(windows, self.target.take(arrays[place]))
+
+    def _grow(
+        self, forest: BaseEstimator, codes: CodedWindows, target: Target
+    ) -> tuple[BaseEstimator, NDArray[np.bool_] | None]:
+        """Fit one of the engine's forests on windows as they lie; return it and its bags."""
+        y = target.y
+        if target.n_classes is not None and np.all(y == y[0]):
+            return DummyClassifier(strategy="prior").fit(y[:, None], y), None
+        bags = forest._fit_windows(codes, y, target.sample_weight, self.max_windows)
+        return forest, bags
+
+    def _forest_vectors(
+        self, forest: BaseEstimator, codes: CodedWindows, bags: NDArray[np.bool_] | None
+    ) -> Vectors:
+        """Return pooled votes (n, W); with `bags`, of the trees that did not see the array."""
+        n_classes = self.target.n_classes
+        votes = forest.trees_.window_votes(codes, forest._n_columns, bags)
+        prior = self.target.prior() if bags is not None else None
+
+        def said(some: slice) -> Vectors:
+            vectors = votes(some)
+            if n_classes is None:
+                vectors += forest._center
+            elif len(forest.classes_) < n_classes:
+                known = vectors
+                vectors = np.zeros((*known.shape[:2], n_classes))
+                vectors[:, :, forest.classes_] = known
+            if prior is not None:
+                vectors[np.isnan(vectors[:, 0, -1])] = prior
+            result: Vectors = vectors
+            return result
+
+        return self._pooled(said, len(codes.codes), 0)
+
+    def _pooled(self, said: Callable[[slice], Vectors], n: int, copied: int) -> Vectors:
+        """Return pooled class vectors (n, W), block by block.
+
+        `said` gives the class vectors (r, n_positions, K) of a slice of the arrays;
+        `copied` is how many values it copies for each window.
+        """
+        n_positions, width = len(self.grid.base), self.target.width
+        result = np.empty((n, self.n_pooled * width), dtype=self.target.dtype)
+        block = max(1, BLOCK_VALUES // (n_positions * max(copied, width)))
+        blocks = [slice(start, min(start + block, n)) for start in range(0, n, block)]
+
+        def pooled(some: slice) -> Vectors:
+            vectors = said(some).reshape(-1, *self.grid.positions, width)
+            vectors = pool_positions(vectors, len(self.pool), self.pool, self.pool_method)
+            return vectors.reshape(len(vectors), -1).astype(result.dtype)
+
+        parts = Parallel(prefer="threads", return_as="generator")(
+            delayed(pooled)(some) for some in blocks
+        )
+        for some, part in zip(blocks, parts, strict=True):
+            result[some] = part
+        return result
 
 
 class Grain(NamedTuple):
@@ -134,7 +221,8 @@ class MultiGrainedScanner(NamedEstimatorsMixin, TransformerMixin, BaseEstimator)
     n_estimators : int, default=30
         Trees in each forest of the default estimators; not used with `estimators`.
     max_windows : int, default=100_000
-        An estimator is fitted on this many windows, drawn at random where there are more.
+        A tree of the engine's forests (any other estimator: a model) is grown on this many
+        windows, drawn at random where there are more.
     input_shape : tuple of int, default=None
         Shape of an instance where X is given as rows (n, prod(input_shape)).
     target_type : {"auto", "classes", "continuous"}, default="auto"
@@ -305,14 +393,16 @@ class MultiGrainedScanner(NamedEstimatorsMixin, TransformerMixin, BaseEstimator)
         self._check_parameters()
         self.input_shape_ = arrays.shape[1:]
         grids = self._grids()
-        # A bootstrap would draw windows, not instances.
-        splits = Splits(splits.folds, allow_out_of_bag=False)
+        codes = None
+        self._bins = None
+        if any(takes_shared_codes(estimator) for _, estimator in estimators):
+            codes, self._bins = code_arrays(self._by_channel(arrays, grids[0]))
         grains, features = [], []
         for g, grid in enumerate(grids):
             seeds = np.random.SeedSequence((seed, g)).generate_state(len(estimators))
             fitted = cross_fit(
                 estimators,
-                self._windowed(arrays, target, grid),
+                self._windowed(arrays, codes, target, grid),
                 splits,
                 seeds=[int(s) for s in seeds],
                 n_jobs=self.n_jobs,
@@ -325,6 +415,9 @@ class MultiGrainedScanner(NamedEstimatorsMixin, TransformerMixin, BaseEstimator)
     def _transform_grains(self, arrays: NDArray[Any]) -> list[Vectors]:
         """Return the features (n, F_g) of new instances for each grain."""
         check_nan(arrays, self._estimators(self._fitted_task()), name="estimators")
+        codes = None
+        if self._bins is not None:
+            codes, _ = code_arrays(self._by_channel(arrays, self.grains_[0].grid), self._bins)
         n_classes = None if self.classes_ is None else len(self.classes_)
         unknown = Target(np.zeros(len(arrays)), None, n_classes)
         return [
@@ -332,7 +425,7 @@ class MultiGrainedScanner(NamedEstimatorsMixin, TransformerMixin, BaseEstimator)
                 list(
                     mean_vectors(
                         grain.models,
-                        self._windowed(arrays, unknown, grain.grid),
+                        self._windowed(arrays, codes, unknown, grain.grid),
                         n_jobs=self.n_jobs,
                     )
                 )
@@ -340,10 +433,26 @@ class MultiGrainedScanner(NamedEstimatorsMixin, TransformerMixin, BaseEstimator)
             for grain in self.grains_
         ]
 
-    def _windowed(self, arrays: NDArray[Any], target: Target, grid: WindowGrid) -> WindowedArray:
+    def _by_channel(self, arrays: NDArray[Any], grid: WindowGrid) -> NDArray[Any]:
+        """Return arrays (n, positions, channels)."""
+        n_channels = prod(arrays.shape[1 + len(grid.window) :])
+        return arrays.reshape(len(arrays), -1, n_channels)
+
+    def _windowed(
+        self,
+        arrays: NDArray[Any],
+        codes: NDArray[np.uint8] | None,
+        target: Target,
+        grid: WindowGrid,
+    ) -> WindowedArray:
+        windows = None
+        if codes is not None and self._bins is not None:
+            bins = window_bins(self._bins, len(grid.offset))
+            windows = CodedWindows(codes, grid.base, grid.offset, bins)
         flat = np.ascontiguousarray(arrays).reshape(len(arrays), -1)
-        pool = self._pool(grid)
-        return WindowedArray(flat, target, grid, pool, self.pool_method, self.max_windows)
+        return WindowedArray(
+            flat, windows, target, grid, self._pool(grid), self.pool_method, self.max_windows
+        )
 
     def _check_parameters(self) -> None:
         """Check what can be checked without data."""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.parallel import Parallel, delayed
 
-from deepforest.binning import Bins, CodedTable
+from deepforest.binning import Bins, CodedTable, CodedWindows
 
 ROWS_AT_ONCE = 512
 """Rows that go down a tree together, so that their codes stay in the cache from tree to tree."""
@@ -90,15 +91,20 @@ class Trees:
             bins=bins,
         )
 
-    def _forest(self, dtype: type) -> Any:
-        """Return the nodes as prediction reads them, for a table of ``dtype`` by rows."""
+    def _forest(self, dtype: type, offset: NDArray[np.int64] | None = None) -> Any:
+        """Return the nodes as prediction reads them.
+
+        ``dtype`` is that of the values; ``offset`` where each feature stands behind the first
+        value of its row, or None where features stand in their order.
+        """
         from deepforest._engine.predicting import NODE_CODE, NODE_REAL, Forest
 
         coded = dtype == np.uint8
         nodes = np.empty(self.feature.size, NODE_CODE if coded else NODE_REAL)
         nodes["threshold"] = self.code if coded else self.threshold
         nodes["left"] = self.children_left
-        nodes["offset"] = np.maximum(self.feature, 0)
+        feature = np.maximum(self.feature, 0)
+        nodes["offset"] = feature if offset is None else offset[feature]
         return Forest(
             nodes,
             self.roots,
@@ -139,6 +145,47 @@ class Trees:
         )
         sums, counts = zip(*parts, strict=True)
         return np.concatenate(sums), np.concatenate(counts)
+
+    def window_votes(
+        self, windows: CodedWindows, n_outputs: int, bags: NDArray[np.bool_] | None = None
+    ) -> Callable[[slice], NDArray[np.float64]]:
+        """Return a function from a slice of the arrays to the mean votes on their windows.
+
+        Parameters
+        ----------
+        windows : CodedWindows
+        n_outputs : int
+            Classes or targets.
+        bags : array of bool, shape (n_trees, n_arrays), default=None
+            Trees are asked only about the windows of arrays that are not in their bag.
+
+        Returns
+        -------
+        votes : function
+            Its result has shape (arrays of the slice, n_windows, n_outputs), with NaN for
+            arrays in every bag. Sums go over the trees in their order, so results do not
+            depend on the slices.
+        """
+        from deepforest._engine.predicting import add_votes
+
+        forest = self._forest(np.uint8, windows.offset)
+        careful = self._needs_care(windows.codes)
+        flat, n_windows = windows.codes.ravel(), len(windows.base)
+
+        def votes(arrays: slice) -> NDArray[np.float64]:
+            first = np.arange(len(windows.codes))[arrays] * windows.codes.shape[1]
+            base = (first[:, None] + windows.base).ravel()
+            packed = np.empty((0, 0), np.uint8)
+            if bags is not None:
+                packed = np.packbits(np.repeat(bags[:, arrays], n_windows, axis=1), axis=1)
+            sums = np.zeros((len(base), n_outputs))
+            counts = np.zeros(len(base), np.int64)
+            add_votes(flat, base, forest, self.leaf_values, careful, packed, sums, counts)
+            with np.errstate(invalid="ignore"):
+                sums /= counts[:, None]
+            return sums.reshape(len(first), n_windows, n_outputs)
+
+        return votes
 
     def leaves(self, X: NDArray[Any], n_jobs: int | None) -> NDArray[np.int32]:
         """Return the leaf that each row falls into, by its number in its tree; (n, trees)."""
@@ -226,72 +273,140 @@ def _by_rows(X: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int64]]:
     return np.ascontiguousarray(X).ravel(), np.arange(len(X)) * X.shape[1]
 
 
-def grow_trees(
+class TreeRows(NamedTuple):
+    """The rows that one tree is grown on."""
+
+    base: NDArray[np.int32]  # (r,) address of each row's first code
+    y: NDArray[Any]  # (r,) classes, int32, or (r, n_outputs) targets, float64
+    weight: NDArray[Any]  # (r,)
+    order: NDArray[np.int64]  # (r,) the rows grouped by class
+
+
+def draw_bag(
+    n_draws: int | None, weight: NDArray[np.float64] | None, n: int, seed: int, number: int
+) -> NDArray[Any]:
+    """Return how often each of ``n`` rows is drawn for tree ``number``.
+
+    ``n_draws`` rows are drawn with replacement, by weight; None stands for all rows once, with
+    their weights.
+    """
+    from deepforest._engine import growing
+
+    if n_draws is None:
+        return np.ones(n, np.int32) if weight is None else weight
+    # Without the compiler numpy warns where the random numbers' products wrap around.
+    with np.errstate(over="ignore"):
+        counts: NDArray[np.int32]
+        if weight is None:
+            counts = growing.draw_bag(n_draws, n, seed, number)
+        else:
+            counts = growing.draw_weighted_bag(n_draws, np.cumsum(weight), seed, number)
+    return counts
+
+
+def rows_of_table(
     table: CodedTable,
     y: NDArray[Any],
     weight: NDArray[np.float64] | None,
     *,
+    n_draws: int | None,
+    seed: int,
+) -> Callable[[int], TreeRows]:
+    """Return a function from a tree's number to the rows of the table in its bag."""
+    base = np.arange(len(y), dtype=np.int32)
+    order = grouped_by_class(y)
+
+    def rows(number: int) -> TreeRows:
+        return TreeRows(base, y, draw_bag(n_draws, weight, len(y), seed, number), order)
+
+    return rows
+
+
+def rows_of_windows(
+    windows: CodedWindows,
+    y: NDArray[Any],
+    weight: NDArray[np.float64] | None,
+    *,
+    n_draws: int | None,
+    max_windows: int,
+    seed: int,
+) -> Callable[[int], TreeRows]:
+    """Return a function from a tree's number to the windows that it is grown on.
+
+    A bag draws arrays: all windows of an array are in it or none. Of the windows of the arrays in
+    the bag at most ``max_windows`` are taken, each equally likely and none twice; a window weighs
+    as much as its array.
+    """
+    n, n_values = windows.codes.shape
+    n_windows = len(windows.base)
+
+    def rows(number: int) -> TreeRows:
+        counts = draw_bag(n_draws, weight, n, seed, number)
+        arrays = np.flatnonzero(counts > 0)
+        taken = np.arange(len(arrays) * n_windows)
+        if len(taken) > max_windows:
+            rng = np.random.default_rng((seed, number))
+            taken = rng.choice(len(taken), max_windows, replace=False, shuffle=False)
+            taken.sort()  # neighbours in memory stay neighbours
+        place, window = np.divmod(taken, n_windows)
+        array = arrays[place]
+        base = (array * n_values + windows.base[window]).astype(np.int32)
+        labels = y[array]
+        return TreeRows(base, labels, counts[array], grouped_by_class(labels))
+
+    return rows
+
+
+def grouped_by_class(y: NDArray[Any]) -> NDArray[np.int64]:
+    """Return the rows ordered by class; targets stay as they are."""
+    return np.argsort(y, kind="stable") if y.ndim == 1 else np.arange(len(y))
+
+
+def grow_trees(
+    flat: NDArray[np.uint8],
+    offset: NDArray[np.int64],
+    bins: Bins,
+    rows: Callable[[int], TreeRows],
+    *,
     n_classes: int | None,
     n_trees: int,
-    n_draws: int | None,
     rules: dict[str, Any],
     seed: int,
-    keep_bags: bool,
     n_jobs: int | None,
     verbose: int,
-) -> tuple[Trees, list[Any], NDArray[np.float64]]:
+) -> tuple[Trees, NDArray[np.float64]]:
     """Grow a forest.
 
     Parameters
     ----------
-    table : CodedTable
-    y : array of int32, shape (n,), or of float64, shape (n, n_outputs)
-        Classes, or targets where ``n_classes`` is None.
-    weight : array of float64, shape (n,), or None
+    flat : array of uint8
+        Codes; feature ``f`` of the row at ``base`` is ``flat[base + offset[f]]``.
+    offset : array of int64, shape (n_features,)
+    bins : Bins
+        What the codes mean.
+    rows : function from a tree's number to TreeRows
+        See `rows_of_table` and `rows_of_windows`.
     n_classes : int or None
+        None for targets.
     n_trees : int
-    n_draws : int or None
-        How many rows are drawn with replacement for each tree, by weight; None for all rows
-        once, with their weights.
     rules : dict
         The fields of ``_engine.growing.Rules``.
     seed : int
         32 bits; tree ``t`` draws from a generator that ``seed`` and ``t`` determine.
-    keep_bags : bool
-        Whether to return the bags.
     n_jobs, verbose : int
         As joblib takes them.
 
     Returns
     -------
     trees : Trees
-    bags : list of arrays of uint8
-        One bit for each row that a tree saw; empty unless ``keep_bags``.
     importances : array of float64, shape (n_features,)
         Mean decrease of impurity, normalised.
     """
-    n, n_features = table.codes.shape
-    order = np.argsort(y, kind="stable") if n_classes else np.arange(n)
-    cumulated = None if weight is None or n_draws is None else np.cumsum(weight)
-    flat = table.codes.T.reshape(-1)
-    parts = Parallel(n_jobs=n_jobs, verbose=verbose, prefer="threads")(
-        delayed(_grow)(
-            (flat, np.arange(n, dtype=np.int32), np.arange(n_features) * n, table.bins),
-            y,
-            weight,
-            cumulated,
-            order,
-            n_classes,
-            n_draws,
-            rules,
-            seed,
-            number,
-            keep_bags,
-        )
+    grown = Parallel(n_jobs=n_jobs, verbose=verbose, prefer="threads")(
+        delayed(_grow)(flat, offset, bins, rows, n_classes, rules, seed, number)
         for number in range(n_trees)
     )
-    grown, bags = zip(*parts, strict=True)
-    importances = np.zeros(n_features)
+    importances = np.zeros(len(offset))
     for tree in grown:
         # Rounding may leave a feature that only ever made useless splits just below zero.
         own = np.maximum(tree.importances, 0.0)
@@ -299,42 +414,28 @@ def grow_trees(
             importances += own / own.sum()
     if importances.sum() > 0:
         importances /= importances.sum()
-    return Trees.join(list(grown), table.bins), list(bags), importances
+    return Trees.join(grown, bins), importances
 
 
 def _grow(
-    codes: tuple[Any, ...],
-    y: NDArray[Any],
-    weight: NDArray[np.float64] | None,
-    cumulated: NDArray[np.float64] | None,
-    order: NDArray[np.int64],
+    flat: NDArray[np.uint8],
+    offset: NDArray[np.int64],
+    bins: Bins,
+    rows: Callable[[int], TreeRows],
     n_classes: int | None,
-    n_draws: int | None,
     rules: dict[str, Any],
     seed: int,
     number: int,
-    keep_bag: bool,
-) -> tuple[Any, Any]:
-    """Grow one tree and return it with its bag."""
+) -> Any:
+    """Grow one tree."""
     from deepforest._engine import growing
     from deepforest._engine.growing_targets import grow_targets
 
-    flat, base, offset, bins = codes
+    base, y, weight, order = rows(number)
     table = growing.Table(flat, base, offset, bins.keeps_missing, bins.is_categorical)
-    bag = None
-    # Without the compiler numpy warns where the random numbers' products wrap around.
+    limits = growing.Rules(**rules)
+    # As in draw_bag.
     with np.errstate(over="ignore"):
-        if n_draws is None:
-            weight = np.ones(len(y), np.int32) if weight is None else weight
-        elif cumulated is None:
-            weight = growing.draw_bag(n_draws, len(y), seed, number)
-        else:
-            weight = growing.draw_weighted_bag(n_draws, cumulated, seed, number)
-        if keep_bag:
-            bag = np.packbits(weight > 0)
-        limits = growing.Rules(**rules)
         if n_classes:
-            tree = growing.grow_classes(table, y, weight, order, n_classes, limits, seed, number)
-        else:
-            tree = grow_targets(table, y, weight, order, limits, seed, number)
-    return tree, bag
+            return growing.grow_classes(table, y, weight, order, n_classes, limits, seed, number)
+        return grow_targets(table, y, weight, order, limits, seed, number)
