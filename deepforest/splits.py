@@ -45,10 +45,12 @@ def make_splits(
         n_groups = len(np.unique(np.asarray(groups)))
         if n_groups < 2:
             raise ValueError("groups holds one group only: at least 2 are needed to hold rows out.")
-        if target.n_classes is None:
-            cv = GroupKFold(min(k, n_groups))
+        k = min(k, n_groups)
+        # StratifiedGroupKFold refuses to work where every class has fewer members than folds.
+        if target.n_classes is None or np.bincount(target.y).max() < k:
+            cv = GroupKFold(k)
         else:
-            cv = StratifiedGroupKFold(min(k, n_groups), shuffle=True, random_state=seed)
+            cv = StratifiedGroupKFold(k, shuffle=True, random_state=seed)
     splitter = check_cv(cv, target.y, classifier=target.n_classes is not None)
     folds = [
         (np.asarray(train, dtype=np.intp), np.asarray(test, dtype=np.intp))
