@@ -1,6 +1,7 @@
 """Scores of held-out class vectors by the names of scikit-learn's scorers."""
 
 from collections.abc import Callable
+from inspect import Parameter, signature
 from typing import Any
 
 import numpy as np
@@ -85,7 +86,17 @@ def held_out_score(
     classes : ndarray (K,) or None
         The user's labels in the order of the class vectors; None for regression.
     sample_weight : ndarray (n,), optional
+        Not passed on to a callable that has no such argument.
     """
     stand_in = _HeldOutRegressor() if classes is None else _HeldOutClassifier(classes)
-    arguments = {} if sample_weight is None else {"sample_weight": sample_weight}
+    # A function of your own need not know of weights.
+    weighted = sample_weight is not None and _takes_weights(scorer)
+    arguments = {"sample_weight": sample_weight} if weighted else {}
     return float(scorer(stand_in, vectors, y, **arguments))
+
+
+def _takes_weights(scorer: Scorer) -> bool:
+    parameters = signature(scorer).parameters
+    return "sample_weight" in parameters or any(
+        p.kind is Parameter.VAR_KEYWORD for p in parameters.values()
+    )
