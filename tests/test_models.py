@@ -1,0 +1,230 @@
+"""One model: fitting, early stopping and class vectors."""
+
+from types import SimpleNamespace
+
+import lightgbm
+import numpy as np
+import pytest
+from sklearn.dummy import DummyClassifier
+from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from deepforest.crossfit import Table, cross_fit
+from deepforest.estimators import lightgbm as registered_lightgbm
+from deepforest.estimators import seeded_clone
+from deepforest.forest import HistForestClassifier
+from deepforest.models import (
+    Sample,
+    class_vectors,
+    fit_model,
+    gives_out_of_bag_votes,
+    share_rounds,
+    stops_early,
+)
+from deepforest.splits import make_splits
+from deepforest.target import Target
+
+
+def boosted(rounds, grown=100):
+    booster = SimpleNamespace(best_iteration=rounds, current_iteration=lambda: grown)
+    return SimpleNamespace(booster_=booster)
+
+
+def rounds_of(models):
+    return [model.booster_.best_iteration for model in models]
+
+
+def test_a_folds_rounds_are_the_median_of_the_others():
+    models = [boosted(r) for r in (10, 20, 30, 90)]
+    share_rounds(models)
+    # Of 20 30 90, of 10 30 90, of 10 20 90 and of 10 20 30.
+    assert rounds_of(models) == [30, 30, 20, 20]
+
+
+def test_a_folds_own_best_round_does_not_reach_its_own_rounds():
+    for own in (1, 50, 100):
+        models = [boosted(own), boosted(7), boosted(9)]
+        share_rounds(models)
+        assert rounds_of(models)[0] == 8
+
+
+def test_shared_rounds_are_at_least_one_and_at_most_what_the_model_has():
+    models = [boosted(5, grown=6), boosted(0), boosted(40)]
+    share_rounds(models)
+    assert rounds_of(models) == [6, 22, 2]  # of 0 and 40 20, cut to 6; of 5 and 40; of 0 and 5
+    models = [boosted(5), boosted(0), boosted(0)]
+    share_rounds(models)
+    assert rounds_of(models)[0] == 1
+
+
+def test_constant_models_take_no_part_in_sharing_rounds():
+    models = [boosted(10), DummyClassifier(), boosted(30)]
+    share_rounds(models)
+    assert [models[0].booster_.best_iteration, models[2].booster_.best_iteration] == [30, 10]
+
+
+def noisy_classes(n=90, n_classes=3, seed=0):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n, 4)).astype(np.float32)
+    y = np.argmax(X[:, :n_classes] + rng.normal(size=(n, n_classes)), axis=1)
+    return X, y
+
+
+def test_held_out_vectors_of_lightgbm_use_the_rounds_of_the_other_folds(monkeypatch):
+    X, y = noisy_classes()
+    found = []
+
+    def recording(models):
+        found.extend(m.booster_.best_iteration for m in models)
+        share_rounds(models)
+
+    monkeypatch.setattr("deepforest.crossfit.share_rounds", recording)
+    table = Table(X, Target(y, None, 3))
+    splits = make_splits(3, X, table.target, None, 0)
+    estimator = lightgbm.LGBMClassifier(
+        n_estimators=200, early_stopping_round=5, min_child_samples=5, verbosity=-1
+    )
+    [fitted] = cross_fit([("boosted", estimator)], table, splits, seeds=[0], n_jobs=None)
+    assert len(set(found)) > 1  # else the test says nothing
+    for k, (model, (_, test)) in enumerate(zip(fitted.models, splits.folds, strict=True)):
+        others = [rounds for i, rounds in enumerate(found) if i != k]
+        rounds = min(round(np.median(others)), model.booster_.current_iteration())
+        expected = model.booster_.predict(X[test], num_iteration=max(1, rounds))
+        np.testing.assert_allclose(fitted.held_out[test], expected, rtol=1e-6)
+
+
+def test_a_folds_own_labels_do_not_change_its_held_out_vectors():
+    # They reach it through early stopping only, for which the other folds' rounds are held fixed.
+    X, y = noisy_classes()
+    target = Target(y, None, 3)
+    splits = make_splits(3, X, target, None, 0)
+    train, test = splits.folds[0]
+    estimator = registered_lightgbm("classification", n_estimators=50, early_stopping_round=9)
+
+    def held_out(labels):
+        table = Table(X, Target(labels, None, 3))
+        model = fit_model(
+            seeded_clone(estimator, 0), table.training(train, 0), table.training(test, 0)
+        )
+        share_rounds([model, boosted(4), boosted(8)])
+        assert model.booster_.best_iteration == 6
+        return class_vectors(model, X[test], 3)
+
+    flipped = y.copy()
+    flipped[test] = (y[test] + 1) % 3
+    np.testing.assert_array_equal(held_out(y), held_out(flipped))
+
+
+@pytest.mark.parametrize(
+    ("estimator", "early"),
+    [
+        (lightgbm.LGBMClassifier(), False),
+        (lightgbm.LGBMClassifier(early_stopping_round=5), True),
+        (lightgbm.LGBMRegressor(early_stopping_rounds=5), True),
+        (lightgbm.LGBMClassifier(early_stopping_round=0), False),
+        (lightgbm.LGBMClassifier(early_stopping_round=None), False),
+        (registered_lightgbm("regression"), True),
+        (RandomForestClassifier(), False),
+    ],
+)
+def test_which_estimators_stop_early(estimator, early):
+    assert stops_early(estimator) is early
+
+
+@pytest.mark.parametrize(
+    ("estimator", "votes"),
+    [
+        (RandomForestClassifier(), True),
+        (RandomForestClassifier(bootstrap=False), False),
+        (ExtraTreesClassifier(), False),
+        (ExtraTreesClassifier(bootstrap=True), True),
+        (HistForestClassifier(), True),
+        (HistForestClassifier(bootstrap=False), False),
+        (LogisticRegression(), False),
+        (make_pipeline(StandardScaler(), RandomForestClassifier()), False),
+    ],
+)
+def test_which_estimators_vote_out_of_bag(estimator, votes):
+    assert gives_out_of_bag_votes(estimator) is votes
+
+
+def test_early_stopping_without_rows_to_stop_on_is_an_error_with_the_remedy():
+    X, y = noisy_classes()
+    with pytest.raises(ValueError, match="early_stopping_round=None"):
+        fit_model(lightgbm.LGBMClassifier(early_stopping_round=5), Sample(X, Target(y, None, 3)))
+
+
+def test_a_class_missing_from_the_training_rows_gets_zero():
+    X = np.array([[0.0], [1], [0], [1]])
+    model = fit_model(LogisticRegression(), Sample(X, Target(np.array([0, 2, 0, 2]), None, 3)))
+    vectors = class_vectors(model, X, 3)
+    assert vectors[:, 1].tolist() == [0] * 4
+    np.testing.assert_allclose(vectors.sum(axis=1), 1, rtol=1e-6)
+    assert vectors[0, 0] > 0.5 > vectors[1, 0]
+
+
+@pytest.mark.parametrize("early", [None, 3])
+def test_lightgbm_takes_a_class_that_only_the_held_out_rows_have(early):
+    X, y = noisy_classes(n_classes=2)
+    y[0] = 2  # its only member: its fold is trained without it
+    table = Table(X, Target(y, None, 3))
+    splits = make_splits(3, X, table.target, None, 0)
+    estimator = lightgbm.LGBMClassifier(n_estimators=5, early_stopping_round=early, verbosity=-1)
+    [fitted] = cross_fit([("boosted", estimator)], table, splits, seeds=[0], n_jobs=None)
+    assert fitted.held_out[0, 2] == 0
+    np.testing.assert_allclose(fitted.held_out.sum(axis=1), 1, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        LogisticRegression(),
+        registered_lightgbm("classification"),
+        RandomForestClassifier(3),
+        HistForestClassifier(3),
+    ],
+)
+def test_one_class_is_said_with_certainty_before_the_estimator_is_asked(estimator):
+    X, _ = noisy_classes(12)
+    for n_classes, expected in ((1, [1]), (3, [0, 1, 0])):
+        target = Target(np.full(12, n_classes // 2), None, n_classes)
+        model = fit_model(estimator, Sample(X, target))
+        assert isinstance(model, DummyClassifier)
+        assert class_vectors(model, X[:1], n_classes).tolist() == [expected]
+
+
+def test_weights_for_an_estimator_that_takes_none_are_an_error_that_names_it():
+    X, y = noisy_classes(12)
+    sample = Sample(X, Target(y, np.ones(12), 3))
+    with pytest.raises(ValueError, match=r"sample_weight.*KNeighborsClassifier"):
+        fit_model(KNeighborsClassifier(), sample)
+
+
+def test_weights_reach_the_estimator():
+    X = np.array([[0.0], [0.0]])
+    target = Target(np.array([0.0, 1.0]), np.array([1.0, 3.0]), None)
+    assert fit_model(Ridge(), Sample(X, target)).predict(X).tolist() == [0.75, 0.75]
+
+
+def test_values_are_vectors_of_length_one():
+    X = np.array([[0.0], [1.0]])
+    model = Ridge(alpha=0).fit(X, [1, 2])
+    vectors = class_vectors(model, X, None)
+    assert vectors.dtype == np.float64
+    np.testing.assert_allclose(vectors, [[1], [2]])
+
+
+def test_seeded_clone_sets_every_seed_and_every_number_of_threads():
+    pipeline = make_pipeline(StandardScaler(), RandomForestClassifier(n_jobs=-1))
+    copy = seeded_clone(pipeline, 7)
+    assert copy[-1].random_state == 7
+    assert copy[-1].n_jobs == 1
+    assert (pipeline[-1].random_state, pipeline[-1].n_jobs) == (None, -1)
+
+
+def test_lightgbm_gets_one_thread_though_its_none_means_all_cores():
+    assert seeded_clone(lightgbm.LGBMClassifier(), 7).n_jobs == 1
+    assert seeded_clone(make_pipeline(lightgbm.LGBMClassifier()), 7)[-1].n_jobs == 1
