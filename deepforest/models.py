@@ -14,6 +14,7 @@ from sklearn.dummy import DummyClassifier
 from sklearn.utils.validation import has_fit_parameter
 
 from deepforest.binning import CodedTable
+from deepforest.estimators import import_lightgbm
 from deepforest.forest import HistForestClassifier, HistForestRegressor
 from deepforest.target import Rows, Target, Vectors
 
@@ -33,11 +34,14 @@ class Sample(NamedTuple):
 
 def stops_early(estimator: BaseEstimator) -> bool:
     """Return whether this is a LightGBM estimator that is to stop its rounds early."""
-    if not type(estimator).__module__.startswith("lightgbm."):
-        return False
+    return type(estimator).__module__.startswith("lightgbm.") and bool(_patience(estimator))
+
+
+def _patience(estimator: BaseEstimator) -> dict[str, int]:
+    """Return by which of its names LightGBM's patience is set, and to how many rounds."""
     names = ("early_stopping_round", "early_stopping_rounds", "early_stopping", "n_iter_no_change")
     parameters = estimator.get_params(deep=False)
-    return any((parameters.get(name) or 0) > 0 for name in names)
+    return {name: parameters[name] for name in names if (parameters.get(name) or 0) > 0}
 
 
 def is_engine_forest(estimator: BaseEstimator) -> bool:
@@ -77,8 +81,55 @@ def fit_model(
                 f"{type(estimator).__name__} stops early, but there are no held-out rows to "
                 "stop on here: set early_stopping_round=None."
             )
-        arguments |= _stopping_arguments(estimator, sample, stopping)
+        return _fit_watched(estimator, sample, stopping, arguments)
     return estimator.fit(X, y, **arguments)
+
+
+class _Watch:
+    """LightGBM's early stopping, except that the model keeps all rounds that were grown.
+
+    LightGBM itself cuts a model back to its best round. A fold's rounds are chosen by
+    the other folds (`share_rounds`), which may ask for more.
+    """
+
+    def __init__(self, estimator: BaseEstimator) -> None:
+        parameters = estimator.get_params(deep=False)
+        self.lightgbm = import_lightgbm()
+        self.early_stopping = self.lightgbm.early_stopping(
+            max(_patience(estimator).values()),
+            first_metric_only=parameters.get("first_metric_only", False),
+            verbose=False,
+            min_delta=parameters.get("early_stopping_min_delta", 0.0),
+        )
+        self.order = self.early_stopping.order  # LightGBM sorts its callbacks by it
+        self.best_iteration: int | None = None
+
+    def __call__(self, env: Any) -> None:
+        try:
+            self.early_stopping(env)
+        except self.lightgbm.EarlyStopException as stop:
+            self.best_iteration = stop.best_iteration + 1
+            raise self.lightgbm.EarlyStopException(env.iteration, stop.best_score) from None
+
+
+def _fit_watched(
+    estimator: BaseEstimator, sample: Sample, stopping: Sample, arguments: dict[str, Any]
+) -> BaseEstimator:
+    """Fit a LightGBM estimator until the held-out rows' loss no longer falls."""
+    watch = _Watch(estimator)
+    patience = _patience(estimator)
+    estimator.set_params(**dict.fromkeys(patience))
+    estimator.fit(
+        sample.X,
+        sample.target.y,
+        callbacks=[watch],
+        **arguments,
+        **_stopping_arguments(estimator, sample, stopping),
+    )
+    estimator.set_params(**patience)
+    if watch.best_iteration is not None:
+        estimator.booster_.best_iteration = watch.best_iteration
+    return estimator
 
 
 def _stopping_arguments(
@@ -103,7 +154,7 @@ def _stopping_arguments(
 
 
 def share_rounds(models: Sequence[BaseEstimator]) -> None:
-    """Set each LightGBM fold model's number of rounds from the other folds.
+    """Cut each LightGBM fold model to a number of rounds that the other folds have chosen.
 
     A fold's own best round was found on the rows that it is about to give class
     vectors for, which would flatter them. The median of the other folds' best rounds
@@ -113,9 +164,11 @@ def share_rounds(models: Sequence[BaseEstimator]) -> None:
     best = np.array([model.booster_.best_iteration for model in boosted])
     for i, model in enumerate(boosted):
         others = np.delete(best, i)
-        if len(others):
-            rounds = max(1, round(float(np.median(others))))
-            model.booster_.best_iteration = min(rounds, model.booster_.current_iteration())
+        rounds = max(1, round(float(np.median(others if len(others) else best))))
+        # Rounds behind the cut are dropped: a deep copy would predict with them.
+        booster = model.booster_
+        booster.model_from_string(booster.model_to_string(num_iteration=rounds))
+        booster.best_iteration = min(rounds, booster.current_iteration())
 
 
 def class_vectors(model: BaseEstimator, X: NDArray[Any], n_classes: int | None) -> Vectors:

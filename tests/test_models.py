@@ -1,5 +1,6 @@
 """One model: fitting, early stopping and class vectors."""
 
+import copy
 from types import SimpleNamespace
 
 import lightgbm
@@ -28,9 +29,25 @@ from deepforest.splits import make_splits
 from deepforest.target import Target
 
 
+class Booster:
+    """As much of LightGBM's as sharing rounds needs."""
+
+    def __init__(self, best_iteration, grown):
+        self.best_iteration = best_iteration
+        self.grown = grown
+
+    def current_iteration(self):
+        return self.grown
+
+    def model_to_string(self, num_iteration):
+        return str(min(num_iteration, self.grown))
+
+    def model_from_string(self, text):
+        self.grown = int(text)
+
+
 def boosted(rounds, grown=100):
-    booster = SimpleNamespace(best_iteration=rounds, current_iteration=lambda: grown)
-    return SimpleNamespace(booster_=booster)
+    return SimpleNamespace(booster_=Booster(rounds, grown))
 
 
 def rounds_of(models):
@@ -75,25 +92,40 @@ def noisy_classes(n=90, n_classes=3, seed=0):
 
 def test_held_out_vectors_of_lightgbm_use_the_rounds_of_the_other_folds(monkeypatch):
     X, y = noisy_classes()
-    found = []
+    found, grown = [], []
 
     def recording(models):
         found.extend(m.booster_.best_iteration for m in models)
+        grown.extend(copy.deepcopy(m.booster_) for m in models)
         share_rounds(models)
 
     monkeypatch.setattr("deepforest.crossfit.share_rounds", recording)
     table = Table(X, Target(y, None, 3))
     splits = make_splits(3, X, table.target, None, 0)
     estimator = lightgbm.LGBMClassifier(
-        n_estimators=200, early_stopping_round=5, min_child_samples=5, verbosity=-1
+        n_estimators=200, early_stopping_round=20, min_child_samples=5, verbosity=-1
     )
     [fitted] = cross_fit([("boosted", estimator)], table, splits, seeds=[0], n_jobs=None)
-    assert len(set(found)) > 1  # else the test says nothing
+    assert len(set(found)) == 3  # else the test says nothing
     for k, (model, (_, test)) in enumerate(zip(fitted.models, splits.folds, strict=True)):
-        others = [rounds for i, rounds in enumerate(found) if i != k]
-        rounds = min(round(np.median(others)), model.booster_.current_iteration())
-        expected = model.booster_.predict(X[test], num_iteration=max(1, rounds))
+        rounds = round(np.median([rounds for i, rounds in enumerate(found) if i != k]))
+        assert rounds < grown[k].current_iteration() == found[k] + 20
+        expected = grown[k].predict(X[test], num_iteration=rounds)
         np.testing.assert_allclose(fitted.held_out[test], expected, rtol=1e-6)
+        assert model.booster_.current_iteration() == rounds
+        assert model.early_stopping_round == 20
+
+
+def test_a_deep_copy_predicts_with_the_same_rounds():
+    X, y = noisy_classes()
+    table = Table(X, Target(y, None, 3))
+    splits = make_splits(3, X, table.target, None, 0)
+    [fitted] = cross_fit(
+        [("boosted", registered_lightgbm("classification"))], table, splits, seeds=[0], n_jobs=None
+    )
+    for model in fitted.models:
+        again = copy.deepcopy(model)
+        np.testing.assert_array_equal(again.predict_proba(X), model.predict_proba(X))
 
 
 def test_a_folds_own_labels_do_not_change_its_held_out_vectors():
