@@ -1,0 +1,558 @@
+"""The cascade: growth, cutting back, and being a scikit-learn estimator."""
+
+import logging
+import pickle
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+import sklearn
+from lightgbm import LGBMClassifier
+from recording import MeanRegressor, RecordingClassifier
+from sklearn.base import clone
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.datasets import load_diabetes, load_iris, make_classification
+from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier, RandomForestRegressor
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.metrics import accuracy_score, log_loss
+from sklearn.model_selection import (
+    GridSearchCV,
+    GroupKFold,
+    TimeSeriesSplit,
+    cross_val_score,
+)
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.tree import DecisionTreeClassifier
+
+from deepforest import CascadeForestClassifier, CascadeForestRegressor
+from deepforest.cascade import cut_back
+from deepforest.layer import CascadeLayer
+
+
+def noisy(n=120, n_classes=3, seed=0):
+    return make_classification(
+        n, 8, n_informative=4, n_classes=n_classes, flip_y=0.2, random_state=seed
+    )
+
+
+def stumps(**parameters):
+    """A layer that is fitted in no time."""
+    layer = [
+        ("stump", DecisionTreeClassifier(max_depth=2, max_features=3)),
+        ("logistic", LogisticRegression(C=0.1)),
+    ]
+    settings = {"cv": 3, "random_state": 0} | parameters
+    return CascadeForestClassifier(layer, **settings)
+
+
+def values_cascade(**parameters):
+    layer = [("ridge", Ridge()), ("ridge_strong", Ridge(alpha=1000))]
+    settings = {"cv": 3, "random_state": 0} | parameters
+    return CascadeForestRegressor(layer, **settings)
+
+
+def scripted(*scores):
+    """A scorer that says these scores one after the other, whatever it is shown."""
+    remaining = list(scores)
+
+    def script(estimator, X, y):
+        return remaining.pop(0)
+
+    return script
+
+
+# Growth
+
+
+@pytest.mark.parametrize(
+    ("scores", "patience", "tol", "grown", "depth"),
+    [
+        ([0.5, 0.6, 0.6], 1, 0.0, 3, 2),  # equal is no gain
+        ([0.5, 0.4], 1, 0.0, 2, 1),
+        ([0.5, 0.4, 0.45, 0.9], 1, 0.0, 2, 1),
+        ([0.5, 0.4, 0.6, 0.5, 0.55], 2, 0.0, 5, 3),  # the patience counts from the best
+        ([0.5, 0.51, 0.52, 0.53], 1, 0.05, 2, 1),  # gains below tol
+        ([0.5, 0.53, 0.56, 0.57, 0.58], 2, 0.05, 5, 3),  # two small gains are one of 0.06
+        ([-3.0, -2.0, -2.5], 1, 0.0, 3, 2),  # scores may be negative
+        ([0.1, 0.2, 0.3, 0.4, 0.5], 1, 0.0, 5, 5),  # max_layers ends it
+        ([0.5, 0.6, 0.1, 0.2, 0.3], 9, 0.0, 5, 2),  # also then it is cut back
+        ([0.6, 0.5, 0.5, 0.5, 0.5], 9, 0.0, 5, 1),
+        ([float("nan"), 0.2], 1, 0.0, 2, 1),  # a score that is no number never gains
+    ],
+)
+def test_growth_stops_without_a_gain_and_cuts_back_to_the_best_depth(
+    scores, patience, tol, grown, depth
+):
+    X, y = noisy(60)
+    cascade = stumps(
+        max_layers=5,
+        n_iter_no_change=patience,
+        tol=tol,
+        scoring=scripted(*scores),
+        combine="mean",  # selection may leave the last layers out
+    ).fit(X, y)
+    np.testing.assert_array_equal(cascade.layer_scores_, scores[:grown])
+    assert cascade.n_layers_ == len(cascade.layers_) == depth
+    assert cascade.estimator_weights_.shape == (depth, 2)
+
+
+@pytest.mark.parametrize("combine", ["mean", "select"])
+@pytest.mark.parametrize("max_layers", [4, 9])
+def test_a_cascade_cut_back_predicts_like_one_grown_to_that_depth(combine, max_layers):
+    X, y = noisy()
+    common = {"combine": combine, "n_iter_no_change": 2}
+    cut = stumps(max_layers=max_layers, scoring=scripted(0.5, 0.6, 0.5, 0.5), **common).fit(X, y)
+    grown = stumps(max_layers=2, scoring=scripted(0.5, 0.6), **common).fit(X, y)
+    assert len(cut.layer_scores_) == 4
+    np.testing.assert_array_equal(cut.predict_proba(X), grown.predict_proba(X))
+    np.testing.assert_array_equal(cut.estimator_weights_, grown.estimator_weights_)
+
+
+def layer_of(*models):
+    return CascadeLayer(["a", "b"], [list(of_one) for of_one in models], None)
+
+
+class Constant:
+    def __init__(self, value):
+        self.value = value
+
+    def predict(self, X):
+        return np.full(len(X), self.value)
+
+
+def test_layers_behind_the_last_weight_are_dropped():
+    layers = [layer_of([Constant(1)], [Constant(2)]) for _ in range(3)]
+    weights = np.array([[0.25, 0.0], [0.0, 0.75], [0.0, 0.0]])
+    grown = cut_back(list(layers), weights, [0.1, 0.2, 0.3])
+    assert len(grown.layers) == 2
+    assert grown.weights.tolist() == [[0.25, 0], [0, 0.75]]
+    # The first layer feeds the second, so all of it stays; of the last only what has weight.
+    assert [len(models) for models in grown.layers[0].models] == [1, 1]
+    assert [len(models) for models in grown.layers[1].models] == [0, 1]
+    assert grown.scores == [0.1, 0.2, 0.3]
+
+
+def test_a_layer_without_weight_that_feeds_another_stays():
+    layers = [layer_of([Constant(1)], [Constant(2)]) for _ in range(2)]
+    grown = cut_back(layers, np.array([[0.0, 0.0], [1.0, 0.0]]), [0.1, 0.2])
+    assert len(grown.layers) == 2
+    assert [len(models) for models in grown.layers[0].models] == [1, 1]
+
+
+def test_a_pruned_cascade_predicts_the_weighted_sum_of_all_of_it(monkeypatch):
+    X, y = noisy()
+    monkeypatch.setattr(
+        "deepforest.cascade.select",
+        lambda library, target: np.array(
+            [0.5, 0.0, 0.0, 0.5, 0.0, 0.0][: len(library)] if len(library) > 2 else [1.0, 0.0]
+        ),
+    )
+    scores = (0.1, 0.2, 0.3)
+    pruned = stumps(max_layers=3, scoring=scripted(*scores)).fit(X, y)
+    assert pruned.n_layers_ == 2
+    assert [len(models) for models in pruned.layers_[1].models] == [0, 3]
+    monkeypatch.setattr(
+        "deepforest.cascade.cut_back",
+        lambda layers, weights, scores: (
+            unpruned.append((layers, weights)) or cut_back(layers, weights, scores)
+        ),
+    )
+    unpruned = []
+    stumps(max_layers=3, scoring=scripted(*scores)).fit(X, y)
+    [(layers, weights)] = unpruned
+    rows, total = X.astype(np.float32), 0.0
+    for layer, of_layer in zip(layers, weights, strict=True):
+        vectors = layer.transform(rows)
+        total = total + np.tensordot(of_layer, vectors.astype(float), axes=1)
+        rows = np.hstack([X.astype(np.float32), *vectors])
+    np.testing.assert_allclose(pruned.predict_proba(X), total, atol=1e-6)
+
+
+def test_a_layer_sees_the_input_and_the_class_vectors_of_the_layer_before():
+    X, y = noisy()
+    cascade = stumps(max_layers=3, scoring=scripted(1, 2, 3), combine="mean").fit(X, y)
+    widths = [layer.models[0][0].n_features_in_ for layer in cascade.layers_]
+    assert widths == [8, 8 + 2 * 3, 8 + 2 * 3]
+
+
+def test_the_validation_rows_decide_the_depth():
+    X, y = noisy()
+    shown = []
+
+    def recording(estimator, X, y):
+        shown.append(y)
+        return [0.5, 0.7, 0.6][len(shown) - 1]
+
+    cascade = stumps(scoring=recording, combine="mean").fit(
+        X[:80], y[:80], X_val=X[80:], y_val=y[80:]
+    )
+    assert cascade.n_layers_ == 2
+    for labels in shown:
+        np.testing.assert_array_equal(labels, y[80:])
+
+
+def test_the_validation_score_is_that_of_the_cascade_so_far():
+    X, y = noisy()
+    cascade = stumps(max_layers=3, n_iter_no_change=9).fit(
+        X[:80], y[:80], X_val=X[80:], y_val=y[80:]
+    )
+    best = cascade.layer_scores_.argmax()
+    assert accuracy_score(y[80:], cascade.predict(X[80:])) == cascade.layer_scores_[best]
+
+
+def test_validation_rows_are_not_trained_on():
+    X, y = noisy(n_classes=2)
+    X[:, 0] = np.arange(120)
+    cascade = CascadeForestClassifier([("r", RecordingClassifier())], max_layers=1, cv=2)
+    cascade.fit(X[:80], y[:80], X_val=X[80:], y_val=y[80:])
+    for model in cascade.layers_[0].models[0]:
+        assert model.saw(X[80:].astype(np.float32)).sum() == 0
+
+
+def test_validation_values_decide_the_depth_of_a_regressor():
+    X, y = load_diabetes(return_X_y=True)
+    cascade = values_cascade(max_layers=2, n_iter_no_change=2).fit(
+        X[:300], y[:300], X_val=X[300:], y_val=y[300:]
+    )
+    assert cascade.layer_scores_.max() == pytest.approx(cascade.score(X[300:], y[300:]))
+
+
+def test_validation_rows_go_through_the_steps_of_a_pipeline():
+    X, y = noisy()
+    X = X * 1000 + 500
+    X_val, y_val = X[80:], y[80:]
+    with sklearn.config_context(enable_metadata_routing=True):
+        cascade = stumps(max_layers=2).set_fit_request(X_val=True, y_val=True)
+        pipeline = Pipeline(
+            [("scale", StandardScaler()), ("cascade", cascade)], transform_input=["X_val"]
+        )
+        pipeline.fit(X[:80], y[:80], X_val=X_val, y_val=y_val)
+    by_hand = StandardScaler().fit(X[:80])
+    expected = stumps(max_layers=2).fit(
+        by_hand.transform(X[:80]), y[:80], X_val=by_hand.transform(X_val), y_val=y_val
+    )
+    np.testing.assert_array_equal(pipeline["cascade"].layer_scores_, expected.layer_scores_)
+    np.testing.assert_array_equal(
+        pipeline.predict_proba(X), expected.predict_proba(by_hand.transform(X))
+    )
+
+
+@pytest.mark.parametrize(
+    ("cv", "groups", "n_models"),
+    [
+        (GroupKFold(3), True, 3),
+        (4, True, 4),
+        (TimeSeriesSplit(3), None, 3),
+        (
+            [(list(range(60)), list(range(60, 120))), (list(range(60, 120)), list(range(60)))],
+            None,
+            2,
+        ),
+        (4, None, 1),
+    ],
+)
+def test_an_explicit_splitter_and_groups_switch_out_of_bag_votes_off(cv, groups, n_models):
+    X, y = noisy(n_classes=2)
+    groups = np.arange(120) // 10 if groups else None
+    for forest in (RandomForestClassifier(25), RandomForestRegressor(25)):
+        kind = CascadeForestClassifier
+        if isinstance(forest, RandomForestRegressor):
+            kind = CascadeForestRegressor
+        cascade = kind([("forest", forest)], max_layers=1, cv=cv, random_state=0)
+        cascade.fit(X, y, groups=groups)
+        assert [len(models) for models in cascade.layers_[0].models] == [n_models]
+
+
+def test_rows_of_a_group_never_vote_on_each_other():
+    X, y = noisy(n_classes=2)
+    groups = np.repeat(np.arange(12), 10)
+    X[:, 0] = groups  # the recorder takes all rows of a group for one
+    for cv in (4, GroupKFold(4)):
+        scores = []
+
+        def share_seen(estimator, X, y, scores=scores):
+            scores.append(float(estimator.predict_proba(X)[:, 0].max()))
+            return 0.0
+
+        CascadeForestClassifier(
+            [("r", RecordingClassifier())], max_layers=1, cv=cv, scoring=share_seen, combine="mean"
+        ).fit(X, y, groups=groups)
+        assert scores == [0.0]
+
+
+def test_rows_that_are_never_held_out_are_not_scored():
+    X, y = noisy(40, n_classes=2)
+    shown = []
+
+    def recording(estimator, X, y):
+        shown.append(len(y))
+        return 0.0
+
+    stumps(max_layers=1, cv=TimeSeriesSplit(3, test_size=5), scoring=recording).fit(X, y)
+    assert shown == [15]
+
+
+# Weights
+
+SPLIT = (np.arange(0, 60), np.arange(60, 120))
+TWO_SPLITS = [SPLIT, SPLIT[::-1]]
+
+
+def repeated(rows):
+    """The same splits where some rows stand in the table more than once."""
+    return [tuple(np.flatnonzero(np.isin(rows, side)) for side in split) for split in TWO_SPLITS]
+
+
+@pytest.mark.parametrize("combine", ["mean", "select"])
+@pytest.mark.parametrize("task", ["classes", "values"])
+def test_a_weight_of_two_is_a_row_twice_and_of_zero_no_row(task, combine):
+    X, y = noisy(n_classes=2)
+    weight = np.random.default_rng(0).integers(0, 3, size=120).astype(float)
+    rows = np.repeat(np.arange(120), weight.astype(int))
+    if task == "classes":
+        kind, layer, method = (
+            CascadeForestClassifier,
+            LogisticRegression(C=0.1, tol=1e-10),
+            "predict_proba",
+        )
+    else:
+        kind, layer, method = CascadeForestRegressor, Ridge(), "predict"
+        y = X @ np.arange(8.0) + np.random.default_rng(1).normal(size=120)
+    settings = {"max_layers": 2, "n_iter_no_change": 2, "combine": combine, "random_state": 0}
+    weighted = kind([("one", layer)], cv=TWO_SPLITS, **settings).fit(X, y, weight)
+    twice = kind([("one", layer)], cv=repeated(rows), **settings).fit(X[rows], y[rows])
+    np.testing.assert_allclose(weighted.layer_scores_, twice.layer_scores_, atol=1e-4)
+    np.testing.assert_allclose(
+        getattr(weighted, method)(X), getattr(twice, method)(X), atol=1e-4, rtol=1e-4
+    )
+    plain = kind([("one", layer)], cv=TWO_SPLITS, **settings).fit(X, y)
+    assert np.abs(getattr(plain, method)(X) - getattr(twice, method)(X)).max() > 1e-3
+
+
+def test_a_callable_score_without_weights_can_be_used_with_weights():
+    X, y = noisy(60)
+    cascade = stumps(max_layers=1, scoring=scripted(0.5)).fit(X, y, np.full(60, 2.0))
+    assert cascade.layer_scores_.tolist() == [0.5]
+
+
+# scikit-learn
+
+
+def test_a_clone_is_unfitted_and_fits_to_the_same_model():
+    X, y = noisy()
+    cascade = stumps(max_layers=2).fit(X, y)
+    again = clone(cascade)
+    assert not hasattr(again, "layers_")
+    assert again.estimators[0][1] is not cascade.estimators[0][1]
+    np.testing.assert_array_equal(again.fit(X, y).predict_proba(X), cascade.predict_proba(X))
+
+
+def test_a_refit_is_a_fresh_fit():
+    X, y = noisy()
+    X_other, y_other = noisy(90, n_classes=2, seed=1)
+    fresh = stumps(max_layers=2).fit(X, y)
+    refitted = stumps(max_layers=2).fit(X_other[:, :5], y_other).fit(X, y)
+    np.testing.assert_array_equal(refitted.predict_proba(X), fresh.predict_proba(X))
+    assert refitted.n_features_in_ == 8
+    assert vars(refitted).keys() == vars(fresh).keys()
+
+
+def test_a_refit_without_names_forgets_the_names():
+    X, y = noisy(60)
+    cascade = stumps(max_layers=1).fit(pd.DataFrame(X).add_prefix("c"), y)
+    assert not hasattr(cascade.fit(X, y), "feature_names_in_")
+
+
+def test_grid_search_over_the_depth_and_a_nested_parameter():
+    X, y = noisy()
+    grid = {"max_layers": [1, 2], "stump__max_depth": [1, 4]}
+    search = GridSearchCV(stumps(n_iter_no_change=9, combine="mean"), grid, cv=2).fit(X, y)
+    assert len(search.cv_results_["params"]) == 4
+    assert search.best_estimator_.max_layers == search.best_params_["max_layers"]
+    depth = search.best_params_["stump__max_depth"]
+    [(_, stump), _] = search.best_estimator_.estimators
+    assert stump.max_depth == depth
+    assert search.best_estimator_.layers_[0].models[0][0].max_depth == depth
+    assert len(set(search.cv_results_["mean_test_score"])) > 1
+
+
+def test_nested_parameters_are_got_and_set():
+    cascade = stumps()
+    assert cascade.get_params()["stump__max_depth"] == 2
+    assert cascade.get_params()["logistic"] is cascade.estimators[1][1]
+    cascade.set_params(logistic=Ridge(), logistic__alpha=3, cv=7)
+    assert cascade.estimators[1][1].alpha == 3
+    assert cascade.cv == 7
+    with pytest.raises(ValueError, match="Invalid parameter 'nothing__x'"):
+        cascade.set_params(nothing__x=1)
+
+
+def test_cross_val_score_by_roc_auc():
+    X, y = noisy()
+    scores = cross_val_score(stumps(max_layers=2), X, y, cv=3, scoring="roc_auc_ovr")
+    assert scores.shape == (3,)
+    assert scores.min() > 0.5
+
+
+def test_calibration():
+    X, y = noisy()
+    calibrated = CalibratedClassifierCV(stumps(max_layers=1), cv=2).fit(X, y)
+    np.testing.assert_allclose(calibrated.predict_proba(X).sum(axis=1), 1)
+    assert calibrated.score(X, y) > 0.5
+
+
+def test_a_frame_with_string_labels():
+    X, y = load_iris(return_X_y=True, as_frame=True)
+    labels = y.map({0: "setosa", 1: "versicolor", 2: "virginica"})
+    cascade = stumps(max_layers=2).fit(X, labels)
+    assert cascade.feature_names_in_.tolist() == X.columns.tolist()
+    assert cascade.classes_.tolist() == ["setosa", "versicolor", "virginica"]
+    assert cascade.score(X, labels) > 0.9
+    with pytest.raises(ValueError, match="feature names"):
+        cascade.predict(X[X.columns[::-1]])
+
+
+@pytest.mark.parametrize("dumps", ["pickle", "joblib"])
+def test_a_pickled_cascade_predicts_the_same(dumps, tmp_path):
+    X, y = noisy(60)
+    cascade = CascadeForestClassifier(n_estimators=5, max_layers=2, random_state=0).fit(X, y)
+    if dumps == "pickle":
+        again = pickle.loads(pickle.dumps(cascade))
+    else:
+        joblib.dump(cascade, tmp_path / "cascade")
+        again = joblib.load(tmp_path / "cascade")
+    np.testing.assert_array_equal(again.predict_proba(X), cascade.predict_proba(X))
+
+
+LAYERS = {
+    "default": None,
+    "scikit-learn": [
+        ("forest", RandomForestClassifier(25)),
+        ("trees", ExtraTreesClassifier(10, n_jobs=-1)),
+    ],
+    "lightgbm": [
+        (
+            "stops",
+            LGBMClassifier(
+                n_estimators=50,
+                early_stopping_round=5,
+                subsample=0.5,
+                subsample_freq=1,
+                verbosity=-1,
+            ),
+        ),
+        ("runs", LGBMClassifier(n_estimators=5, colsample_bytree=0.5, verbosity=-1)),
+    ],
+}
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_the_same_seed_gives_the_same_bits_for_any_number_of_threads(layer):
+    X, y = noisy()
+    said, scores = [], []
+    for n_jobs in (1, 2, 2):
+        cascade = CascadeForestClassifier(
+            LAYERS[layer], n_estimators=25, max_layers=2, n_jobs=n_jobs, cv=3, random_state=3
+        ).fit(X, y)
+        said.append(cascade.predict_proba(X))
+        said.append(cascade.set_params(n_jobs=3 - n_jobs).predict_proba(X))
+        scores.append(cascade.layer_scores_)
+    for other in said[1:]:
+        np.testing.assert_array_equal(other, said[0])
+    for other in scores[1:]:
+        np.testing.assert_array_equal(other, scores[0])
+
+
+def test_another_seed_gives_another_model():
+    X, y = noisy(60)
+    first, other = (stumps(random_state=seed).fit(X, y).predict_proba(X) for seed in (0, 1))
+    assert (first != other).any()
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_predict_changes_nothing(layer):
+    X, y = noisy(60)
+    cascade = CascadeForestClassifier(
+        LAYERS[layer], n_estimators=25, max_layers=1, cv=3, random_state=0
+    ).fit(X, y)
+    before = joblib.hash(cascade)
+    first = cascade.predict_proba(X)
+    assert joblib.hash(cascade) == before
+    np.testing.assert_array_equal(cascade.predict_proba(X), first)
+
+
+def test_fit_changes_no_parameter_and_no_input():
+    X, y = noisy(60)
+    cascade = stumps(max_layers=2)
+    parameters, data = joblib.hash(cascade.get_params()), joblib.hash((X, y))
+    cascade.fit(X, y)
+    assert joblib.hash(cascade.get_params()) == parameters
+    assert joblib.hash((X, y)) == data
+    assert not hasattr(cascade.estimators[0][1], "tree_")
+
+
+def test_probabilities_sum_to_one_and_labels_are_the_likeliest():
+    X, y = noisy()
+    cascade = stumps(max_layers=2).fit(X, y * 10)
+    probability = cascade.predict_proba(X)
+    np.testing.assert_allclose(probability.sum(axis=1), 1, rtol=1e-12)
+    np.testing.assert_array_equal(cascade.predict(X), probability.argmax(axis=1) * 10)
+
+
+def test_a_second_layer_and_selection_gain_on_a_real_table():
+    X, y = noisy(400, seed=3)
+    one = stumps(max_layers=1, combine="mean").fit(X[:300], y[:300])
+    many = stumps(max_layers=3, scoring="neg_log_loss").fit(X[:300], y[:300])
+    losses = [log_loss(y[300:], cascade.predict_proba(X[300:])) for cascade in (one, many)]
+    assert losses[1] < losses[0]
+
+
+def test_a_regressor_predicts_values_far_from_zero():
+    X, y = load_diabetes(return_X_y=True)
+    cascade = values_cascade(max_layers=2).fit(X, y + 1e6)
+    assert cascade.score(X, y + 1e6) == pytest.approx(
+        values_cascade(max_layers=2).fit(X, y).score(X, y), abs=1e-3
+    )
+
+
+def test_the_mean_regressor_gives_the_mean():
+    X = np.zeros((4, 1))
+    cascade = CascadeForestRegressor(
+        [("mean", MeanRegressor())], cv=[([0, 1], [2, 3]), ([2, 3], [0, 1])], max_layers=1
+    ).fit(X, [0.0, 2, 4, 6])
+    assert cascade.predict(X[:2]).tolist() == [3, 3]
+
+
+# Progress
+
+
+def test_progress_is_silent_by_default(caplog, capfd):
+    X, y = noisy(60)
+    with caplog.at_level(logging.INFO, logger="deepforest"):
+        CascadeForestClassifier(n_estimators=5, max_layers=1, cv=2, random_state=0).fit(X, y)
+    assert caplog.records == []
+    assert capfd.readouterr() == ("", "")
+
+
+def test_verbose_is_one_line_a_layer_with_the_score(caplog):
+    X, y = noisy(60)
+    with caplog.at_level(logging.INFO, logger="deepforest"):
+        stumps(max_layers=3, scoring=scripted(0.25, 0.5, 0.125), verbose=1).fit(X, y)
+    lines = [record.getMessage() for record in caplog.records]
+    assert len(lines) == 3
+    assert lines[0].startswith("layer 1: held-out script 0.2500")
+    assert lines[2].startswith("layer 3: held-out script 0.1250")
+
+
+def test_verbose_shows_the_lines_where_the_program_has_no_logging(monkeypatch, capfd):
+    logger = logging.getLogger("deepforest")
+    monkeypatch.setattr(logger, "handlers", [])
+    monkeypatch.setattr(logger, "propagate", False)
+    monkeypatch.setattr(logger, "level", logging.NOTSET)
+    X, y = noisy(60)
+    stumps(max_layers=1, verbose=1).fit(X, y)
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert err.startswith("[deepforest] layer 1: held-out accuracy 0.")
