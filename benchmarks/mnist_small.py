@@ -30,7 +30,7 @@ def models(seed: int):
     """Return the learners by name, and whether each takes images or rows of pixels."""
     deep: GCForestClassifier = load_config(HERE / "mnist_small.toml")
     network = MLPClassifier((512, 256), early_stopping=True, max_iter=100, random_state=seed)
-    boosting = LGBMClassifier(400, colsample_bytree=0.3, verbosity=-1, n_jobs=N_JOBS)
+    boosting = LGBMClassifier(n_estimators=400, colsample_bytree=0.3, verbosity=-1, n_jobs=N_JOBS)
     return {
         "GCForestClassifier": (deep.set_params(n_jobs=N_JOBS, random_state=seed, verbose=1), True),
         "MLPClassifier (512, 256)": (make_pipeline(MinMaxScaler(), network), False),

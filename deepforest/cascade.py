@@ -1,8 +1,6 @@
 """The cascade: layers that grow in depth until held-out accuracy stops improving."""
 
-import logging
-from time import perf_counter
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -26,32 +24,14 @@ from deepforest._validation import (
     check_values,
     unchanged_on_error,
 )
-from deepforest.combine import (
-    COMBINATIONS,
-    Combine,
-    combined,
-    mean_of_last,
-    select,
-    select_held_out,
-)
+from deepforest.combine import COMBINATIONS, Combine, combined
 from deepforest.composition import NamedEstimatorsMixin
 from deepforest.estimators import NamedEstimators, Task, default_estimators
-from deepforest.layer import CascadeLayer, augmented, augmented_table, fit_layer, grain_table
-from deepforest.scoring import Scoring, check_scoring, held_out_score, score_name
-from deepforest.splits import Splits, check_cv_type, held_out_rows, make_splits
+from deepforest.growth import Grains, GrowthRules, Validation, grow
+from deepforest.layer import augmented
+from deepforest.scoring import Scoring, check_scoring, score_name
+from deepforest.splits import Splits, check_cv_type, make_splits
 from deepforest.target import Target, Vectors
-
-logger = logging.getLogger("deepforest")
-
-Grains = list[NDArray[Any]]
-
-
-class Grown(NamedTuple):
-    """A cascade after its growth."""
-
-    layers: list[CascadeLayer]  # those that prediction uses
-    weights: NDArray[np.float64]  # (len(layers), m)
-    scores: list[float]  # of every layer that was grown
 
 
 class CascadeForestBase(NamedEstimatorsMixin, BaseEstimator):
@@ -148,98 +128,30 @@ class CascadeForestBase(NamedEstimatorsMixin, BaseEstimator):
         seed = int(check_seed(self.random_state).randint(np.iinfo(np.int32).max))
         splits = make_splits(self.cv, X, target, groups, seed)
         grains = self._fit_grains(X, target, splits, seed)
-        val_grains = None
+        validation = None
         if X_val is not None:
             X_val = self._check_X(X_val, reset=False)
             y_val = self._check_y_val(y_val)
             check_same_length(X_val, y_val=y_val)
-            val_grains = self._transform_grains(X_val)
-
-        grown = self._grow(estimators, grains, y, target, splits, seed, val_grains, y_val)
+            validation = Validation(self._transform_grains(X_val), y_val)
+        classification = target.n_classes is not None
+        rules = GrowthRules(
+            max_layers=self.max_layers,
+            tol=self.tol,
+            n_iter_no_change=self.n_iter_no_change,
+            combine=self.combine,
+            scorer=check_scoring(self.scoring, classification=classification),
+            score_name=score_name(self.scoring, classification=classification),
+            seed=seed,
+            n_jobs=self.n_jobs,
+            verbose=self.verbose > 0,
+        )
+        grown = grow(estimators, grains, target, self._classes(), splits, rules, validation)
         self.layers_ = grown.layers
         self.n_layers_ = len(grown.layers)
         self.layer_scores_ = np.array(grown.scores)
         self.estimator_weights_ = grown.weights
         return self
-
-    def _grow(
-        self,
-        estimators: NamedEstimators,
-        grains: Grains,
-        y: NDArray[Any],
-        target: Target,
-        splits: Splits,
-        seed: int,
-        val_grains: Grains | None,
-        y_val: NDArray[Any] | None,
-    ) -> Grown:
-        """Grow layers and cut back to the best depth.
-
-        Layer i sees grain i mod G and the class vectors of layer i - 1. Its score is
-        that of the combination of all layers so far.
-        """
-        scorer = check_scoring(self.scoring, classification=target.n_classes is not None)
-        name = score_name(self.scoring, classification=target.n_classes is not None)
-        if self.verbose:
-            show_progress()
-        tables = [grain_table(grain, target, estimators) for grain in grains]
-        m = len(estimators)
-        covered = np.flatnonzero(held_out_rows(splits, len(y)))
-        known = target.take(covered)
-        layers: list[CascadeLayer] = []
-        libraries: list[Vectors] = []  # held-out class vectors (m, n, K) of each layer
-        val_libraries: list[Vectors] = []
-        scores: list[float] = []
-        best_depth, best_score, best_weights = 0, -np.inf, np.empty(0)
-
-        for depth in range(1, self.max_layers + 1):
-            start = perf_counter()
-            g = (depth - 1) % len(grains)
-            table = augmented_table(tables[g], libraries[-1] if libraries else None)
-            layer, held_out = fit_layer(
-                estimators, table, splits, seed=layer_seed(seed, depth), n_jobs=self.n_jobs
-            )
-            layers.append(layer)
-            libraries.append(held_out)
-            library = np.concatenate(libraries)
-            if self.combine == "mean":
-                weights = mean_of_last(len(library), m)
-            else:
-                weights = select(library[:, covered], known)
-
-            if val_grains is not None and y_val is not None:
-                X_val = augmented(val_grains[g], val_libraries[-1] if val_libraries else None)
-                val_libraries.append(layer.transform(X_val, n_jobs=self.n_jobs))
-                vectors = combined(np.concatenate(val_libraries), weights)
-                score = held_out_score(scorer, y_val, vectors, classes=self._classes())
-            else:
-                if self.combine == "mean":
-                    vectors = combined(library, weights)
-                else:
-                    vectors = select_held_out(library, target, splits)
-                score = held_out_score(
-                    scorer,
-                    y[covered],
-                    vectors[covered],
-                    classes=self._classes(),
-                    sample_weight=known.sample_weight,
-                )
-            scores.append(score)
-            logger.log(
-                logging.INFO if self.verbose else logging.DEBUG,
-                "layer %d: %s %s %.4f (%d features, %.1f s)",
-                depth,
-                "held-out" if val_grains is None else "validation",
-                name,
-                score,
-                table.X.shape[1],
-                perf_counter() - start,
-            )
-            if depth == 1 or score > best_score + self.tol:
-                best_depth, best_score, best_weights = depth, score, weights
-            elif depth - best_depth >= self.n_iter_no_change:
-                break
-        return cut_back(layers[:best_depth], best_weights.reshape(best_depth, m), scores)
 
     def _check_parameters(self) -> NamedEstimators:
         """Return the estimators of a layer after checking all parameters."""
@@ -301,35 +213,6 @@ class CascadeForestBase(NamedEstimatorsMixin, BaseEstimator):
         )
         tags.non_deterministic = False
         return tags
-
-
-def cut_back(
-    layers: list[CascadeLayer], weights: NDArray[np.float64], scores: list[float]
-) -> Grown:
-    """Drop what prediction does not use.
-
-    That is every layer behind the last one with a weight and, in that one, whose class
-    vectors feed no other layer, the estimators without a weight.
-    """
-    n_used = int(np.flatnonzero(weights.any(axis=1))[-1]) + 1
-    layers, weights = layers[:n_used], weights[:n_used]
-    layers[-1] = layers[-1].keep(weights[-1] > 0)
-    return Grown(layers, weights, scores)
-
-
-def layer_seed(seed: int, depth: int) -> int:
-    """Return the seed of a layer, the same whatever is grown behind it."""
-    return int(np.random.SeedSequence((seed, depth)).generate_state(1)[0])
-
-
-def show_progress() -> None:
-    """Let the lines of progress reach stderr where the program has not set up logging."""
-    if not logger.isEnabledFor(logging.INFO):
-        logger.setLevel(logging.INFO)
-    if not logger.hasHandlers():
-        handler = logging.StreamHandler()
-        handler.setFormatter(logging.Formatter("[deepforest] %(message)s"))
-        logger.addHandler(handler)
 
 
 class CascadeForestClassifier(ClassifierMixin, CascadeForestBase):

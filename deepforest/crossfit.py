@@ -18,6 +18,7 @@ from deepforest.models import (
     Sample,
     class_vectors,
     fit_model,
+    gives_out_of_bag_votes,
     is_engine_forest,
     out_of_bag_vectors,
     share_rounds,
@@ -55,8 +56,7 @@ class Table(Sample):
 
     def gives_out_of_bag_votes(self, estimator: BaseEstimator) -> bool:
         """Return whether the estimator bootstraps and can vote for the rows it left out."""
-        parameters = estimator.get_params(deep=False)
-        return parameters.get("bootstrap") is True and "oob_score" in parameters
+        return gives_out_of_bag_votes(estimator)
 
     def fit(self, estimator: BaseEstimator, train: Rows, test: Rows, seed: int) -> BaseEstimator:
         """Fit on the rows `train`."""

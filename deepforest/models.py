@@ -44,6 +44,12 @@ def _patience(estimator: BaseEstimator) -> dict[str, int]:
     return {name: parameters[name] for name in names if (parameters.get(name) or 0) > 0}
 
 
+def gives_out_of_bag_votes(estimator: BaseEstimator) -> bool:
+    """Return whether the estimator bootstraps rows and can vote for those it left out."""
+    parameters = estimator.get_params(deep=False)
+    return parameters.get("bootstrap") is True and "oob_score" in parameters
+
+
 def is_engine_forest(estimator: BaseEstimator) -> bool:
     """Return whether the estimator grows its trees on codes, with threads of its own."""
     return isinstance(estimator, HistForestClassifier | HistForestRegressor)

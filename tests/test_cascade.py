@@ -27,7 +27,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from deepforest import CascadeForestClassifier, CascadeForestRegressor
-from deepforest.cascade import cut_back
+from deepforest.growth import cut_back
 from deepforest.layer import CascadeLayer
 
 
@@ -144,7 +144,7 @@ def test_a_layer_without_weight_that_feeds_another_stays():
 def test_a_pruned_cascade_predicts_the_weighted_sum_of_all_of_it(monkeypatch):
     X, y = noisy()
     monkeypatch.setattr(
-        "deepforest.cascade.select",
+        "deepforest.growth.select",
         lambda library, target: np.array(
             [0.5, 0.0, 0.0, 0.5, 0.0, 0.0][: len(library)] if len(library) > 2 else [1.0, 0.0]
         ),
@@ -154,7 +154,7 @@ def test_a_pruned_cascade_predicts_the_weighted_sum_of_all_of_it(monkeypatch):
     assert pruned.n_layers_ == 2
     assert [len(models) for models in pruned.layers_[1].models] == [0, 3]
     monkeypatch.setattr(
-        "deepforest.cascade.cut_back",
+        "deepforest.growth.cut_back",
         lambda layers, weights, scores: (
             unpruned.append((layers, weights)) or cut_back(layers, weights, scores)
         ),
@@ -324,8 +324,9 @@ def test_a_weight_of_two_is_a_row_twice_and_of_zero_no_row(task, combine):
     weighted = kind([("one", layer)], cv=TWO_SPLITS, **settings).fit(X, y, weight)
     twice = kind([("one", layer)], cv=repeated(rows), **settings).fit(X[rows], y[rows])
     np.testing.assert_allclose(weighted.layer_scores_, twice.layer_scores_, atol=1e-4)
+    # The logistic regression is solved in float32, the precision of X.
     np.testing.assert_allclose(
-        getattr(weighted, method)(X), getattr(twice, method)(X), atol=1e-4, rtol=1e-4
+        getattr(weighted, method)(X), getattr(twice, method)(X), atol=4e-4, rtol=1e-4
     )
     plain = kind([("one", layer)], cv=TWO_SPLITS, **settings).fit(X, y)
     assert np.abs(getattr(plain, method)(X) - getattr(twice, method)(X)).max() > 1e-3

@@ -138,9 +138,7 @@ def test_a_folds_own_labels_do_not_change_its_held_out_vectors():
 
     def held_out(labels):
         table = Table(X, Target(labels, None, 3))
-        model = fit_model(
-            seeded_clone(estimator, 0), table.training(train, 0), table.training(test, 0)
-        )
+        model = fit_model(seeded_clone(estimator, 0), table.take(train), table.take(test))
         share_rounds([model, boosted(4), boosted(8)])
         assert model.booster_.best_iteration == 6
         return class_vectors(model, X[test], 3)
