@@ -95,6 +95,7 @@ class _ScanningMixin(CascadeForestBase):
     def _fit_grains(self, X: NDArray[Any], target: Target, splits: Splits, seed: int) -> Grains:
         self.scanner_ = self._scanner()
         self.scanner_.classes_ = self._classes()
+        self.scanner_.n_features_in_ = self.n_features_in_
         return self.scanner_._fit_grains(X, target, splits, seed)
 
     def _scanner(self) -> MultiGrainedScanner:
