@@ -21,6 +21,7 @@ from sklearn.utils.validation import (
 )
 
 from deepforest.binning import (
+    MISSING,
     Bins,
     CodedTable,
     CodedWindows,
@@ -38,9 +39,6 @@ from deepforest.trees import (
     rows_of_table,
     rows_of_windows,
 )
-
-SEARCH_ROWS = 1024
-"""Nodes of twice as many rows are searched for a split on a sample of about so many."""
 
 NO_LIMIT = 2**31 - 1
 
@@ -108,7 +106,12 @@ class _HistForest(BaseEstimator):
         seed = self._draw_seed()
         rows = rows_of_table(table, targets, weight, n_draws=n_draws, seed=seed)
         flat, offset = table.codes.T.reshape(-1), np.arange(n_features) * n
-        trees, importances = self._grow(flat, offset, table.bins, rows, fitted, n, seed)
+        has_missing = table.bins.keeps_missing.copy()
+        for f in np.flatnonzero(has_missing):
+            has_missing[f] = (table.codes[:, f] == MISSING).any()
+        trees, importances = self._grow(
+            flat, offset, table.bins, has_missing, rows, fitted, n, seed
+        )
         if self.oob_score:
             bags = self._bags(n, weight, seed)
             sums, counts = trees.votes(
@@ -144,8 +147,9 @@ class _HistForest(BaseEstimator):
         )
         n_rows = min(n * len(windows.base), max_windows)
         flat = windows.codes.reshape(-1)
+        has_missing = windows.bins.keeps_missing & (flat == MISSING).any()
         trees, importances = self._grow(
-            flat, windows.offset, windows.bins, rows, fitted, n_rows, seed
+            flat, windows.offset, windows.bins, has_missing, rows, fitted, n_rows, seed
         )
         self._set_fitted(trees, importances, fitted)
         return self._bags(n, weight, seed) if self.bootstrap else None
@@ -168,6 +172,7 @@ class _HistForest(BaseEstimator):
         flat: NDArray[np.uint8],
         offset: NDArray[np.int64],
         bins: Bins,
+        has_missing: NDArray[np.bool_],
         rows: Callable[[int], TreeRows],
         fitted: dict[str, Any],
         n: int,
@@ -178,6 +183,7 @@ class _HistForest(BaseEstimator):
             flat,
             offset,
             bins,
+            has_missing,
             rows,
             n_classes=len(fitted["classes_"]) if "classes_" in fitted else None,
             n_trees=self.n_estimators,
@@ -187,7 +193,6 @@ class _HistForest(BaseEstimator):
                 "max_depth": NO_LIMIT if self.max_depth is None else self.max_depth,
                 "min_samples_split": count_rows(self.min_samples_split, n, 2),
                 "min_samples_leaf": count_rows(self.min_samples_leaf, n, 1),
-                "search_rows": SEARCH_ROWS,
             },
             seed=seed,
             n_jobs=self.n_jobs,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, Self
 
 import numpy as np
+from joblib import effective_n_jobs
 from numpy.typing import NDArray
 from sklearn.utils.parallel import Parallel, delayed
 
@@ -141,7 +142,7 @@ class Trees:
             packed = np.asarray(bags)
         parts = Parallel(n_jobs=n_jobs, prefer="threads")(
             delayed(_votes)(forest, self.leaf_values, X, careful, packed, chunk, n_outputs)
-            for chunk in _chunks(len(X), 8 * ROWS_AT_ONCE)
+            for chunk in _shares(len(X), n_jobs)
         )
         sums, counts = zip(*parts, strict=True)
         return np.concatenate(sums), np.concatenate(counts)
@@ -191,8 +192,7 @@ class Trees:
         """Return the leaf that each row falls into, by its number in its tree; (n, trees)."""
         forest, careful = self._forest(X.dtype.type), self._needs_care(X)
         parts = Parallel(n_jobs=n_jobs, prefer="threads")(
-            delayed(_leaves)(forest, X, careful, chunk)
-            for chunk in _chunks(len(X), 8 * ROWS_AT_ONCE)
+            delayed(_leaves)(forest, X, careful, chunk) for chunk in _shares(len(X), n_jobs)
         )
         return np.concatenate(parts) - self.roots
 
@@ -217,6 +217,12 @@ def _real_thresholds(
     real = (feature >= 0) & (code < sizes[feature])
     threshold[real] = edges[starts[feature[real]] + code[real]]
     return threshold
+
+
+def _shares(n: int, n_jobs: int | None) -> list[slice]:
+    """Divide rows among threads, two parts for each; a part begins at a whole byte of a bag."""
+    parts = 2 * effective_n_jobs(n_jobs)
+    return _chunks(n, -(-n // (parts * ROWS_AT_ONCE)) * ROWS_AT_ONCE)
 
 
 def _chunks(n: int, size: int) -> list[slice]:
@@ -366,6 +372,7 @@ def grow_trees(
     flat: NDArray[np.uint8],
     offset: NDArray[np.int64],
     bins: Bins,
+    has_missing: NDArray[np.bool_],
     rows: Callable[[int], TreeRows],
     *,
     n_classes: int | None,
@@ -384,6 +391,8 @@ def grow_trees(
     offset : array of int64, shape (n_features,)
     bins : Bins
         What the codes mean.
+    has_missing : array of bool, shape (n_features,)
+        Features without missing values are searched and divided faster.
     rows : function from a tree's number to TreeRows
         See `rows_of_table` and `rows_of_windows`.
     n_classes : int or None
@@ -402,9 +411,9 @@ def grow_trees(
     importances : array of float64, shape (n_features,)
         Mean decrease of impurity, normalised.
     """
+    table = (flat, offset, has_missing, bins.is_categorical)
     grown = Parallel(n_jobs=n_jobs, verbose=verbose, prefer="threads")(
-        delayed(_grow)(flat, offset, bins, rows, n_classes, rules, seed, number)
-        for number in range(n_trees)
+        delayed(_grow)(table, rows, n_classes, rules, seed, number) for number in range(n_trees)
     )
     importances = np.zeros(len(offset))
     for tree in grown:
@@ -418,9 +427,7 @@ def grow_trees(
 
 
 def _grow(
-    flat: NDArray[np.uint8],
-    offset: NDArray[np.int64],
-    bins: Bins,
+    table: tuple[NDArray[Any], ...],
     rows: Callable[[int], TreeRows],
     n_classes: int | None,
     rules: dict[str, Any],
@@ -432,10 +439,13 @@ def _grow(
     from deepforest._engine.growing_targets import grow_targets
 
     base, y, weight, order = rows(number)
-    table = growing.Table(flat, base, offset, bins.keeps_missing, bins.is_categorical)
+    flat, offset, has_missing, is_categorical = table
+    addresses = growing.Table(flat, base, offset, has_missing, is_categorical)
     limits = growing.Rules(**rules)
     # As in draw_bag.
     with np.errstate(over="ignore"):
         if n_classes:
-            return growing.grow_classes(table, y, weight, order, n_classes, limits, seed, number)
-        return grow_targets(table, y, weight, order, limits, seed, number)
+            return growing.grow_classes(
+                addresses, y, weight, order, n_classes, limits, seed, number
+            )
+        return grow_targets(addresses, y, weight, order, limits, seed, number)

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 from recording import RecordingClassifier
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.model_selection import GroupKFold, TimeSeriesSplit
+from sklearn.model_selection import GroupKFold, KFold, TimeSeriesSplit
 from sklearn.pipeline import make_pipeline
 from sklearn.tree import DecisionTreeClassifier
 
@@ -53,10 +54,19 @@ def test_the_features_of_new_instances_are_the_mean_of_all_fold_models():
     assert scanner.transform(numbered()).tolist() == [[0.75, 0.25] * 4] * 12
 
 
-def test_forests_are_cross_fitted_in_folds_and_do_not_vote_out_of_bag():
-    # A bootstrap would draw windows and not instances.
+def test_bootstrapping_forests_of_others_are_cross_fitted_in_folds():
+    # Their bags draw windows and not instances.
+    forest = RandomForestClassifier(2)
+    scanner = MultiGrainedScanner([3], estimators=[("forest", forest)], cv=3, random_state=0)
+    scanner.fit(arrays((6,)), labels())
+    assert [len(models) for models in scanner.grains_[0].models] == [3]
+
+
+def test_the_engines_forests_vote_out_of_bag_unless_the_splits_are_explicit():
     scanner = MultiGrainedScanner([3], n_estimators=2, cv=3, random_state=0)
     scanner.fit(arrays((6,)), labels())
+    assert [len(models) for models in scanner.grains_[0].models] == [1, 1]
+    scanner.set_params(cv=KFold(3)).fit(arrays((6,)), labels())
     assert [len(models) for models in scanner.grains_[0].models] == [3, 3]
 
 
@@ -234,20 +244,20 @@ def test_threads_change_nothing():
 def test_no_more_windows_are_trained_on_than_allowed():
     grid = window_grid((6,), 1, 3, 1)
     y = np.arange(10)
-    data = WindowedArray(numbered(10), Target(y, None, 10), grid, (1,), "mean", 7)
-    sample = data.training(np.array([1, 3, 5]), seed=0)
+    data = WindowedArray(numbered(10), None, Target(y, None, 10), grid, (1,), "mean", 7)
+    sample = data._sample(np.array([1, 3, 5]), seed=0)
     assert sample.X.shape == (7, 3)  # of 3 * 4
     # Each window has the label of its instance, which is its number here.
     np.testing.assert_array_equal(sample.X[:, 0], sample.target.y)
     assert set(sample.target.y.tolist()) <= {1, 3, 5}
-    assert len(data.training(np.array([1]), seed=0).X) == 4
+    assert len(data._sample(np.array([1]), seed=0).X) == 4
 
 
 def test_every_window_has_the_weight_of_its_instance():
     grid = window_grid((6,), 1, 3, 1)
     target = Target(np.array([0, 1]), np.array([2.0, 5.0]), 2)
-    data = WindowedArray(numbered(2), target, grid, (1,), "mean", 100)
-    assert data.training(None, seed=0).target.sample_weight.tolist() == [2] * 4 + [5] * 4
+    data = WindowedArray(numbered(2), None, target, grid, (1,), "mean", 100)
+    assert data._sample(np.arange(2), seed=0).target.sample_weight.tolist() == [2] * 4 + [5] * 4
 
 
 def test_weights_reach_the_estimators():

@@ -13,12 +13,13 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from deepforest._engine.random import RandomState, random_below, tree_state
+from deepforest._engine.random import KERNEL, RandomState, random_below, tree_state
 from deepforest._engine.splitting import (
     BIT,
     CONSTANT,
     MISSING,
     NO_SPLIT,
+    ONE,
     Node,
     Scratch,
     best_split_classes,
@@ -47,7 +48,6 @@ class Rules(NamedTuple):
     max_depth: int
     min_samples_split: int
     min_samples_leaf: int
-    search_rows: int  # nodes of twice as many rows are searched on a strided sample of them
 
 
 class Tree(NamedTuple):
@@ -102,6 +102,16 @@ class Bag(NamedTuple):
     weight: NDArray[np.float64]  # (rows,)
 
 
+class Split(NamedTuple):
+    """The split that was found for the node at hand."""
+
+    feature: NDArray[np.int32]  # (1,) -1 where there is none
+    code: NDArray[np.uint8]  # (1,)
+    missing_left: NDArray[np.bool_]  # (1,)
+    left_set: NDArray[np.uint32]  # (8,)
+    seen: NDArray[np.uint32]  # (8,) the codes that the node's rows have
+
+
 @njit(nogil=True, cache=True)
 def fill_bag(table: Table, y: NDArray[Any], weight: NDArray[Any], order: NDArray[np.int64]) -> Bag:
     """Return the rows of positive weight in the order of ``order``."""
@@ -114,35 +124,38 @@ def fill_bag(table: Table, y: NDArray[Any], weight: NDArray[Any], order: NDArray
     return Bag(table.base[rows], y[rows], weight[rows].astype(np.float64))
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@njit(**KERNEL)
 def choose_sides(
     table: Table,
     base: NDArray[np.int32],
     rows: NDArray[np.int32],
-    feature: int,
-    code: int,
-    missing_left: bool,
-    left_set: NDArray[np.uint32],
-    goes_left: NDArray[np.bool_],
-) -> tuple[int, bool]:
-    """Write into ``goes_left`` the side of each of ``rows``; return how many go left.
+    start: int,
+    end: int,
+    split: Split,
+    goes_left: NDArray[np.uint8],
+) -> int:
+    """Write into ``goes_left`` the side of each of the rows; return how many go left.
 
-    Also return the side of missing values: where none was seen, the side with more rows. Categories
-    that were not seen go there too, and ``left_set`` says so afterwards.
+    Also settle the side of missing values where none was seen: the one with more rows. Categories
+    that were not seen go there too, and ``split.left_set`` says so afterwards.
     """
+    feature, code = split.feature[0], split.code[0]
     offset = table.offset[feature]
     flat = table.flat
-    n, n_left = rows.size, 0
+    first, n, n_left = np.uint64(start), end - start, 0
     is_categorical = table.is_categorical[feature]
     if not is_categorical and not table.keeps_missing[feature]:
-        for i in range(n):
-            left = flat[base[rows[i]] + offset] <= code
+        for i in range(np.uint64(n)):
+            left = flat[base[rows[first + i]] + offset] <= code
             goes_left[i] = left
             n_left += left
-        return n_left, 2 * n_left > n
-    seen = np.zeros(8, np.uint32)
-    for i in range(n):
-        c = np.int64(flat[base[rows[i]] + offset])
+        split.missing_left[0] = 2 * n_left > n
+        return n_left
+    left_set, seen, missing_left = split.left_set, split.seen, split.missing_left[0]
+    for word in range(8):
+        seen[word] = 0
+    for i in range(np.uint64(n)):
+        c = np.int64(flat[base[rows[first + i]] + offset])
         seen[c >> 5] |= BIT << np.uint32(c & 31)
         if is_categorical:
             left = in_set(left_set, c)
@@ -153,62 +166,57 @@ def choose_sides(
         goes_left[i] = left
         n_left += left
     if not in_set(seen, MISSING):
-        missing_left = 2 * n_left > n
+        split.missing_left[0] = 2 * n_left > n
     elif is_categorical:
-        missing_left = in_set(left_set, MISSING)
-    if is_categorical and missing_left:
-        left_set |= ~seen
-    return n_left, missing_left
+        split.missing_left[0] = in_set(left_set, MISSING)
+    if is_categorical and split.missing_left[0]:
+        for word in range(8):
+            left_set[word] |= ~seen[word]
+    return n_left
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@njit(**KERNEL)
 def divide(
-    rows: NDArray[np.int32], goes_left: NDArray[np.bool_], buffer: NDArray[np.int32]
+    rows: NDArray[np.int32],
+    start: int,
+    end: int,
+    goes_left: NDArray[np.uint8],
+    buffer: NDArray[np.int32],
 ) -> None:
-    """Move the rows that go left to the front of ``rows``.
+    """Move the rows that go left to the front of ``rows[start:end]``.
 
     Both sides keep their order, so rows stay grouped by class.
     """
-    middle, m = 0, 0
-    for i in range(rows.size):
-        r = rows[i]
+    first, n = np.uint64(start), np.uint64(end - start)
+    middle, m = first, np.uint64(0)
+    for i in range(n):
+        r = rows[first + i]
+        left = np.uint64(goes_left[i])
         rows[middle] = r
         buffer[m] = r
-        middle += goes_left[i]
-        m += not goes_left[i]
-    rows[middle:] = buffer[:m]
+        middle += left
+        m += ONE - left
+    for i in range(m):
+        rows[middle + i] = buffer[i]
 
 
-@njit(nogil=True, cache=True)
-def add_row(table: NDArray[Any], n: int, row: NDArray[Any]) -> NDArray[Any]:
-    """Return ``table`` with ``row`` as its n-th row, twice as long where it was full."""
-    if n == table.shape[0]:
-        longer = np.empty((2 * n + 8, table.shape[1]), table.dtype)
-        longer[:n] = table
-        table = longer
-    table[n] = row
-    return table
-
-
-@njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
+@njit(**KERNEL)
 def load_classes(
     bag: Bag,
     rows: NDArray[np.int32],
     start: int,
     end: int,
-    step: int,
     node: Node,
     totals: NDArray[np.float64],
 ) -> int:
-    """Read every ``step``-th of a node's rows into ``node``; return the number of its classes.
+    """Read a node's rows into ``node``; return the number of its classes.
 
     ``totals`` get the weight of each group, in full precision.
     """
     g = -1
     current = -1
-    i = 0
-    for j in range(start, end, step):
-        r = rows[j]
+    for i in range(end - start):
+        r = rows[start + i]
         if bag.y[r] != current:
             current = bag.y[r]
             g += 1
@@ -219,15 +227,14 @@ def load_classes(
         node.weight[i] = bag.weight[r]
         node.group[i] = g
         totals[g] += bag.weight[r]
-        i += 1
     n_groups = g + 1
-    node.starts[n_groups] = i
+    node.starts[n_groups] = end - start
     for k in range(padded(n_groups)):
         node.total[k] = totals[k] if k < n_groups else 0.0
     return n_groups
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@njit(**KERNEL)
 def purity(totals: NDArray[np.float64], n_groups: int) -> float:
     """Return the score of a node that is not split: the sum of the squares over the weight."""
     square, weight = 0.0, 0.0
@@ -237,7 +244,7 @@ def purity(totals: NDArray[np.float64], n_groups: int) -> float:
     return square / weight
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@njit(**KERNEL)
 def search_classes(
     table: Table,
     node: Node,
@@ -247,23 +254,24 @@ def search_classes(
     n_constant: int,
     min_leaf: int,
     scratch: Scratch,
-    best_set: NDArray[np.uint32],
+    split: Split,
     state: RandomState,
-) -> tuple[int, int, bool, int]:
-    """Return the best split over a random choice of features, and the number of constants known.
+) -> int:
+    """Find the best split over a random choice of features; return the number of constants known.
 
     As in scikit-learn, ``max_features`` features are drawn, constant ones included, and more as
     long as all were constant. ``features`` is a permutation whose first ``n_constant`` entries are
     constant in this node; their order stays as it is, because nodes that wait rely on it.
     """
-    total_weight = 0.0
+    total_weight = np.float32(0)
     for g in range(n_groups):
         total_weight += node.total[g]
     n_known = n_constant
     unseen_known = n_constant
     end = features.size
     drawn = 0
-    best_score, best_feature, best_code, best_missing_left = NO_SPLIT, -1, 0, False
+    best_score = NO_SPLIT
+    split.feature[0] = -1
     varied = False
     while (drawn < rules.max_features or not varied) and unseen_known + end - n_known > 0:
         drawn += 1
@@ -306,13 +314,198 @@ def search_classes(
         features[d] = features[end]
         features[end] = f
         if score > best_score:
-            best_score, best_feature, best_code = score, f, code
-            best_missing_left = missing_left
+            best_score = score
+            split.feature[0] = f
+            split.code[0] = code
+            split.missing_left[0] = missing_left
             if table.is_categorical[f]:
-                best_set[:] = scratch.left_set
+                for word in range(8):
+                    split.left_set[word] = scratch.left_set[word]
             if score >= total_weight:
                 break  # both sides are pure: no split can be better
-    return best_feature, best_code, best_missing_left, n_known
+    return n_known
+
+
+class Nodes(NamedTuple):
+    """Room for the nodes of a tree that grows; see `Tree`."""
+
+    children_left: NDArray[np.int32]
+    feature: NDArray[np.int32]
+    code: NDArray[np.uint8]
+    missing_left: NDArray[np.bool_]
+    leaf: NDArray[np.int32]
+    left_sets: NDArray[np.uint32]
+    importances: NDArray[np.float64]
+    mixed: NDArray[np.int32]  # (mixed leaves, 2) where in `rows` the rows of such a leaf stand
+    stack: NDArray[np.int64]  # (waiting nodes, STACK_FIELDS)
+
+
+# Of a waiting node: number, start and end of its rows, depth, constants known, parent's feature.
+STACK_FIELDS = 6
+
+
+@njit(nogil=True, cache=True)
+def make_nodes(n_rows: int, n_features: int, any_sets: bool) -> Nodes:
+    """Return room for any tree of ``n_rows`` rows. Memory that is not written to costs nothing."""
+    return Nodes(
+        np.empty(2 * n_rows, np.int32),
+        np.empty(2 * n_rows, np.int32),
+        np.empty(2 * n_rows, np.uint8),
+        np.empty(2 * n_rows, np.bool_),
+        np.empty(2 * n_rows, np.int32),
+        np.empty((n_rows if any_sets else 0, 8), np.uint32),
+        np.zeros(n_features, np.float64),
+        np.empty((n_rows, 2), np.int32),
+        np.empty((n_rows + 1, STACK_FIELDS), np.int64),
+    )
+
+
+@njit(**KERNEL)
+def push(
+    nodes: Nodes,
+    n_stack: int,
+    node: int,
+    start: int,
+    end: int,
+    depth: int,
+    n_constant: int,
+    feature: int,
+) -> None:
+    """Put a node on the stack."""
+    stack = nodes.stack
+    stack[n_stack, 0] = node
+    stack[n_stack, 1] = start
+    stack[n_stack, 2] = end
+    stack[n_stack, 3] = depth
+    stack[n_stack, 4] = n_constant
+    stack[n_stack, 5] = feature
+
+
+@njit(**KERNEL)
+def write_leaf(nodes: Nodes, node: int, leaf: int) -> None:
+    """Make a node a leaf."""
+    nodes.children_left[node] = node
+    nodes.feature[node] = -1
+    nodes.code[node] = 255
+    nodes.missing_left[node] = True
+    nodes.leaf[node] = leaf
+
+
+@njit(**KERNEL)
+def write_split(
+    nodes: Nodes, node: int, split: Split, left_child: int, is_categorical: bool, n_left_sets: int
+) -> int:
+    """Make a node a split; return the number of category sets."""
+    nodes.children_left[node] = left_child
+    nodes.feature[node] = split.feature[0]
+    nodes.code[node] = split.code[0]
+    nodes.missing_left[node] = split.missing_left[0]
+    nodes.leaf[node] = n_left_sets
+    if is_categorical:
+        for word in range(8):
+            nodes.left_sets[n_left_sets, word] = split.left_set[word]
+        n_left_sets += 1
+    return n_left_sets
+
+
+@njit(**KERNEL)
+def grow_nodes(
+    table: Table,
+    bag: Bag,
+    rows: NDArray[np.int32],
+    rules: Rules,
+    features: NDArray[np.int32],
+    node_rows: Node,
+    totals: NDArray[np.float64],
+    scratch: Scratch,
+    split: Split,
+    goes_left: NDArray[np.uint8],
+    buffer: NDArray[np.int32],
+    nodes: Nodes,
+    state: RandomState,
+) -> tuple[int, int, int]:
+    """Grow all nodes; return the numbers of nodes, mixed leaves and category sets."""
+    importances, stack = nodes.importances, nodes.stack
+    n_nodes, n_mixed, n_left_sets = 1, 0, 0
+    push(nodes, 0, 0, 0, rows.size, 0, 0, -1)
+    n_stack = 1
+    while n_stack > 0:
+        n_stack -= 1
+        node, start, end = stack[n_stack, 0], stack[n_stack, 1], stack[n_stack, 2]
+        depth, n_constant, parent_feature = stack[n_stack, 3], stack[n_stack, 4], stack[n_stack, 5]
+        n = end - start
+        label = bag.y[rows[start]]
+        if label == bag.y[rows[end - 1]]:
+            # Rows are grouped by class: first and last are the same, so all are.
+            write_leaf(nodes, node, label)
+            if parent_feature >= 0:
+                for i in range(start, end):
+                    importances[parent_feature] += bag.weight[rows[i]]
+            continue
+        n_groups = load_classes(bag, rows, start, end, node_rows, totals)
+        node_purity = purity(totals, n_groups)
+        if parent_feature >= 0:
+            importances[parent_feature] += node_purity
+        split.feature[0] = -1
+        if depth < rules.max_depth and n >= rules.min_samples_split:
+            n_constant = search_classes(
+                table,
+                node_rows,
+                n_groups,
+                rules,
+                features,
+                n_constant,
+                rules.min_samples_leaf,
+                scratch,
+                split,
+                state,
+            )
+        feature = split.feature[0]
+        if feature < 0:
+            write_leaf(nodes, node, ~n_mixed)
+            nodes.mixed[n_mixed, 0] = start
+            nodes.mixed[n_mixed, 1] = end
+            n_mixed += 1
+            continue
+        n_left = choose_sides(table, bag.base, rows, start, end, split, goes_left)
+        divide(rows, start, end, goes_left, buffer)
+        importances[feature] -= node_purity
+        n_left_sets = write_split(
+            nodes, node, split, n_nodes, table.is_categorical[feature], n_left_sets
+        )
+        middle = start + n_left
+        push(nodes, n_stack, n_nodes + 1, middle, end, depth + 1, n_constant, feature)
+        push(nodes, n_stack + 1, n_nodes, start, middle, depth + 1, n_constant, feature)
+        n_stack += 2
+        n_nodes += 2
+    return n_nodes, n_mixed, n_left_sets
+
+
+@njit(nogil=True, cache=True)
+def make_split() -> Split:
+    """Return room for a split."""
+    return Split(
+        np.full(1, -1, np.int32),
+        np.zeros(1, np.uint8),
+        np.zeros(1, np.bool_),
+        np.zeros(8, np.uint32),
+        np.zeros(8, np.uint32),
+    )
+
+
+@njit(nogil=True, cache=True)
+def make_tree(nodes: Nodes, n_nodes: int, n_left_sets: int, leaf_values: NDArray[Any]) -> Tree:
+    """Return the nodes that were grown, without the room left over."""
+    return Tree(
+        nodes.children_left[:n_nodes].copy(),
+        nodes.feature[:n_nodes].copy(),
+        nodes.code[:n_nodes].copy(),
+        nodes.missing_left[:n_nodes].copy(),
+        nodes.leaf[:n_nodes].copy(),
+        leaf_values,
+        nodes.left_sets[:n_left_sets].copy(),
+        nodes.importances,
+    )
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -335,17 +528,6 @@ def grow_classes(
     bag = fill_bag(table, y, weight, order)
     n_rows = bag.base.size
     rows = np.arange(n_rows).astype(np.int32)
-    n_features = table.offset.size
-    children_left = np.empty(2 * n_rows, np.int32)
-    feature_of = np.empty(2 * n_rows, np.int32)
-    code_of = np.empty(2 * n_rows, np.uint8)
-    missing_left_of = np.empty(2 * n_rows, np.bool_)
-    leaf_of = np.empty(2 * n_rows, np.int32)
-    leaf_values = np.empty((0, n_classes), np.float64)
-    left_sets = np.empty((0, 8), np.uint32)
-    importances = np.zeros(n_features, np.float64)
-    n_nodes, n_leaf_values, n_left_sets = 1, 0, 0
-
     node_rows = Node(
         np.empty(n_rows, np.int32),
         np.empty(n_rows, np.float32),
@@ -354,126 +536,28 @@ def grow_classes(
         np.empty(n_classes, np.int32),
         np.zeros(padded(n_classes), np.float32),
     )
-    totals = np.empty(n_classes, np.float64)
-    sample_totals = np.empty(n_classes, np.float64)
-    scratch = make_scratch(n_rows, n_classes, node_rows.weight)
-    goes_left = np.empty(n_rows, np.bool_)
-    buffer = np.empty(n_rows, np.int32)
-    best_set = np.zeros(8, np.uint32)
-    features = np.arange(n_features).astype(np.int32)
-    value = np.empty(n_classes, np.float64)
-
-    # Nodes that wait: number, start, end, depth, known constants, feature of the parent's split.
-    stack = np.empty((64, 6), np.int64)
-    stack[0] = np.array([0, 0, n_rows, 0, 0, -1])
-    n_stack = 1
-    while n_stack > 0:
-        n_stack -= 1
-        node, start, end, depth, n_constant, parent_feature = stack[n_stack]
-        n = end - start
-        n_groups = load_classes(bag, rows, start, end, 1, node_rows, totals)
-        node_purity = purity(totals, n_groups)
-        if parent_feature >= 0:
-            importances[parent_feature] += node_purity
-        feature, n_left = -1, 0
-        if n_groups > 1 and depth < rules.max_depth and n >= rules.min_samples_split:
-            if n >= 2 * rules.search_rows:
-                # A large node: its best split is looked for in a sample of its rows. Features that
-                # are constant in the sample need not be so in the node.
-                step = n // rules.search_rows
-                first = start + random_below(state, step)
-                sample_groups = load_classes(bag, rows, first, end, step, node_rows, sample_totals)
-                feature, code, missing_left, _ = search_classes(
-                    table,
-                    node_rows,
-                    sample_groups,
-                    rules,
-                    features,
-                    n_constant,
-                    (rules.min_samples_leaf + step - 1) // step,
-                    scratch,
-                    best_set,
-                    state,
-                )
-                if feature >= 0:
-                    n_left, missing_left = choose_sides(
-                        table,
-                        bag.base,
-                        rows[start:end],
-                        feature,
-                        code,
-                        missing_left,
-                        best_set,
-                        goes_left,
-                    )
-                if n_left < rules.min_samples_leaf or n - n_left < rules.min_samples_leaf:
-                    feature = -1
-                    load_classes(bag, rows, start, end, 1, node_rows, totals)
-            if feature < 0:
-                feature, code, missing_left, n_constant = search_classes(
-                    table,
-                    node_rows,
-                    n_groups,
-                    rules,
-                    features,
-                    n_constant,
-                    rules.min_samples_leaf,
-                    scratch,
-                    best_set,
-                    state,
-                )
-                if feature >= 0:
-                    n_left, missing_left = choose_sides(
-                        table,
-                        bag.base,
-                        rows[start:end],
-                        feature,
-                        code,
-                        missing_left,
-                        best_set,
-                        goes_left,
-                    )
-        if feature < 0:
-            children_left[node] = node
-            feature_of[node] = -1
-            code_of[node] = 255
-            missing_left_of[node] = True
-            if n_groups == 1:
-                leaf_of[node] = node_rows.classes[0]
-            else:
-                value[:] = 0.0
-                for g in range(n_groups):
-                    value[node_rows.classes[g]] = totals[g] / totals[:n_groups].sum()
-                leaf_values = add_row(leaf_values, n_leaf_values, value)
-                leaf_of[node] = ~n_leaf_values
-                n_leaf_values += 1
-            continue
-        divide(rows[start:end], goes_left, buffer)
-        importances[feature] -= node_purity
-        children_left[node] = n_nodes
-        feature_of[node] = feature
-        code_of[node] = code
-        missing_left_of[node] = missing_left
-        leaf_of[node] = n_left_sets
-        if table.is_categorical[feature]:
-            left_sets = add_row(left_sets, n_left_sets, best_set)
-            n_left_sets += 1
-        if n_stack + 2 > stack.shape[0]:
-            longer = np.empty((2 * stack.shape[0], 6), np.int64)
-            longer[:n_stack] = stack[:n_stack]
-            stack = longer
-        middle = start + n_left
-        stack[n_stack] = (n_nodes + 1, middle, end, depth + 1, n_constant, feature)
-        stack[n_stack + 1] = (n_nodes, start, middle, depth + 1, n_constant, feature)
-        n_stack += 2
-        n_nodes += 2
-    return Tree(
-        children_left[:n_nodes].copy(),
-        feature_of[:n_nodes].copy(),
-        code_of[:n_nodes].copy(),
-        missing_left_of[:n_nodes].copy(),
-        leaf_of[:n_nodes].copy(),
-        leaf_values[:n_leaf_values].copy(),
-        left_sets[:n_left_sets].copy(),
-        importances,
+    nodes = make_nodes(n_rows, table.offset.size, table.is_categorical.any())
+    n_nodes, n_mixed, n_left_sets = grow_nodes(
+        table,
+        bag,
+        rows,
+        rules,
+        np.arange(table.offset.size).astype(np.int32),
+        node_rows,
+        np.empty(n_classes, np.float64),
+        make_scratch(n_rows, n_classes, node_rows.weight),
+        make_split(),
+        np.empty(n_rows, np.uint8),
+        np.empty(n_rows, np.int32),
+        nodes,
+        state,
     )
+    leaf_values = np.zeros((n_mixed, n_classes), np.float64)
+    for leaf in range(n_mixed):
+        total_weight = 0.0
+        for i in range(nodes.mixed[leaf, 0], nodes.mixed[leaf, 1]):
+            leaf_values[leaf, bag.y[rows[i]]] += bag.weight[rows[i]]
+            total_weight += bag.weight[rows[i]]
+        for k in range(n_classes):
+            leaf_values[leaf, k] /= total_weight
+    return make_tree(nodes, n_nodes, n_left_sets, leaf_values)

@@ -10,15 +10,22 @@ from numpy.typing import NDArray
 
 from deepforest._engine.growing import (
     Bag,
+    Nodes,
     Rules,
+    Split,
     Table,
     Tree,
-    add_row,
     choose_sides,
     divide,
     fill_bag,
+    make_nodes,
+    make_split,
+    make_tree,
+    push,
+    write_leaf,
+    write_split,
 )
-from deepforest._engine.random import RandomState, random_below, tree_state
+from deepforest._engine.random import KERNEL, RandomState, random_below, tree_state
 from deepforest._engine.splitting import CONSTANT, NO_SPLIT, Scratch, make_scratch
 from deepforest._engine.splitting_targets import best_split_targets, random_split_targets
 
@@ -31,7 +38,7 @@ class TargetNode(NamedTuple):
     total: NDArray[np.float64]  # (K + 1,) sums of the columns of ``value``
 
 
-@njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
+@njit(**KERNEL)
 def load_targets(bag: Bag, rows: NDArray[np.int32], start: int, end: int, node: TargetNode) -> bool:
     """Read a node's rows into ``node``; say whether all have the same targets."""
     for k in range(node.total.size):
@@ -51,16 +58,16 @@ def load_targets(bag: Bag, rows: NDArray[np.int32], start: int, end: int, node: 
     return same
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
-def target_purity(total: NDArray[Any]) -> float:
+@njit(**KERNEL)
+def target_purity(total: NDArray[np.float64]) -> float:
     """Return the score of a node that is not split."""
     square = 0.0
     for k in range(1, total.size):
         square += total[k] * total[k]
-    return float(square / total[0])
+    return square / total[0]
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@njit(**KERNEL)
 def search_targets(
     table: Table,
     node: TargetNode,
@@ -69,15 +76,16 @@ def search_targets(
     features: NDArray[np.int32],
     n_constant: int,
     scratch: Scratch,
-    best_set: NDArray[np.uint32],
+    split: Split,
     state: RandomState,
-) -> tuple[int, int, bool, int]:
-    """Return the best split over a random choice of features, as ``growing.search_classes``."""
+) -> int:
+    """Find the best split over a random choice of features, as ``growing.search_classes``."""
     n_known = n_constant
     unseen_known = n_constant
     end = features.size
     drawn = 0
-    best_score, best_feature, best_code, best_missing_left = NO_SPLIT, -1, 0, False
+    best_score = NO_SPLIT
+    split.feature[0] = -1
     varied = False
     while (drawn < rules.max_features or not varied) and unseen_known + end - n_known > 0:
         drawn += 1
@@ -120,11 +128,70 @@ def search_targets(
         features[d] = features[end]
         features[end] = f
         if score > best_score:
-            best_score, best_feature, best_code = score, f, code
-            best_missing_left = missing_left
+            best_score = score
+            split.feature[0] = f
+            split.code[0] = code
+            split.missing_left[0] = missing_left
             if table.is_categorical[f]:
-                best_set[:] = scratch.left_set
-    return best_feature, best_code, best_missing_left, n_known
+                for word in range(8):
+                    split.left_set[word] = scratch.left_set[word]
+    return n_known
+
+
+@njit(**KERNEL)
+def grow_target_nodes(
+    table: Table,
+    bag: Bag,
+    rows: NDArray[np.int32],
+    rules: Rules,
+    features: NDArray[np.int32],
+    node_rows: TargetNode,
+    leaf_values: NDArray[np.float64],
+    scratch: Scratch,
+    split: Split,
+    goes_left: NDArray[np.uint8],
+    buffer: NDArray[np.int32],
+    nodes: Nodes,
+    state: RandomState,
+) -> tuple[int, int, int]:
+    """Grow all nodes; return the numbers of nodes, leaves and category sets."""
+    importances, stack, total = nodes.importances, nodes.stack, node_rows.total
+    n_nodes, n_leaves, n_left_sets = 1, 0, 0
+    push(nodes, 0, 0, 0, rows.size, 0, 0, -1)
+    n_stack = 1
+    while n_stack > 0:
+        n_stack -= 1
+        node, start, end = stack[n_stack, 0], stack[n_stack, 1], stack[n_stack, 2]
+        depth, n_constant, parent_feature = stack[n_stack, 3], stack[n_stack, 4], stack[n_stack, 5]
+        n = end - start
+        same = load_targets(bag, rows, start, end, node_rows)
+        node_purity = target_purity(total)
+        if parent_feature >= 0:
+            importances[parent_feature] += node_purity
+        split.feature[0] = -1
+        if not same and depth < rules.max_depth and n >= rules.min_samples_split:
+            n_constant = search_targets(
+                table, node_rows, n, rules, features, n_constant, scratch, split, state
+            )
+        feature = split.feature[0]
+        if feature < 0:
+            write_leaf(nodes, node, ~n_leaves)
+            for k in range(1, total.size):
+                leaf_values[n_leaves, k - 1] = total[k] / total[0]
+            n_leaves += 1
+            continue
+        n_left = choose_sides(table, bag.base, rows, start, end, split, goes_left)
+        divide(rows, start, end, goes_left, buffer)
+        importances[feature] -= node_purity
+        n_left_sets = write_split(
+            nodes, node, split, n_nodes, table.is_categorical[feature], n_left_sets
+        )
+        middle = start + n_left
+        push(nodes, n_stack, n_nodes + 1, middle, end, depth + 1, n_constant, feature)
+        push(nodes, n_stack + 1, n_nodes, start, middle, depth + 1, n_constant, feature)
+        n_stack += 2
+        n_nodes += 2
+    return n_nodes, n_leaves, n_left_sets
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -144,92 +211,27 @@ def grow_targets(
     """
     state = tree_state(seed, 2 * tree_number + 1)
     bag = fill_bag(table, y, weight, order)
-    n_rows = bag.base.size
-    rows = np.arange(n_rows).astype(np.int32)
-    n_features = table.offset.size
-    n_sums = y.shape[1] + 1
-    children_left = np.empty(2 * n_rows, np.int32)
-    feature_of = np.empty(2 * n_rows, np.int32)
-    code_of = np.empty(2 * n_rows, np.uint8)
-    missing_left_of = np.empty(2 * n_rows, np.bool_)
-    leaf_of = np.empty(2 * n_rows, np.int32)
-    leaf_values = np.empty((n_rows, n_sums - 1), np.float64)
-    left_sets = np.empty((0, 8), np.uint32)
-    importances = np.zeros(n_features, np.float64)
-    n_nodes, n_leaf_values, n_left_sets = 1, 0, 0
-
+    n_rows, n_outputs = bag.y.shape
     node_rows = TargetNode(
-        np.empty(n_rows, np.int32), np.empty((n_rows, n_sums), np.float64), np.zeros(n_sums)
+        np.empty(n_rows, np.int32),
+        np.empty((n_rows, n_outputs + 1), np.float64),
+        np.zeros(n_outputs + 1),
     )
-    total = node_rows.total
-    scratch = make_scratch(n_rows, n_sums, total)
-    goes_left = np.empty(n_rows, np.bool_)
-    buffer = np.empty(n_rows, np.int32)
-    best_set = np.zeros(8, np.uint32)
-    features = np.arange(n_features).astype(np.int32)
-
-    # Nodes that wait: number, start, end, depth, known constants, feature of the parent's split.
-    stack = np.empty((64, 6), np.int64)
-    stack[0] = np.array([0, 0, n_rows, 0, 0, -1])
-    n_stack = 1
-    while n_stack > 0:
-        n_stack -= 1
-        node, start, end, depth, n_constant, parent_feature = stack[n_stack]
-        n = end - start
-        same = load_targets(bag, rows, start, end, node_rows)
-        node_purity = target_purity(total)
-        if parent_feature >= 0:
-            importances[parent_feature] += node_purity
-        feature = -1
-        if not same and depth < rules.max_depth and n >= rules.min_samples_split:
-            feature, code, missing_left, n_constant = search_targets(
-                table, node_rows, n, rules, features, n_constant, scratch, best_set, state
-            )
-        if feature < 0:
-            children_left[node] = node
-            feature_of[node] = -1
-            code_of[node] = 255
-            missing_left_of[node] = True
-            leaf_of[node] = ~n_leaf_values
-            leaf_values[n_leaf_values] = total[1:] / total[0]
-            n_leaf_values += 1
-            continue
-        n_left, missing_left = choose_sides(
-            table,
-            bag.base,
-            rows[start:end],
-            feature,
-            code,
-            missing_left,
-            best_set,
-            goes_left,
-        )
-        divide(rows[start:end], goes_left, buffer)
-        importances[feature] -= node_purity
-        children_left[node] = n_nodes
-        feature_of[node] = feature
-        code_of[node] = code
-        missing_left_of[node] = missing_left
-        leaf_of[node] = n_left_sets
-        if table.is_categorical[feature]:
-            left_sets = add_row(left_sets, n_left_sets, best_set)
-            n_left_sets += 1
-        if n_stack + 2 > stack.shape[0]:
-            longer = np.empty((2 * stack.shape[0], 6), np.int64)
-            longer[:n_stack] = stack[:n_stack]
-            stack = longer
-        middle = start + n_left
-        stack[n_stack] = (n_nodes + 1, middle, end, depth + 1, n_constant, feature)
-        stack[n_stack + 1] = (n_nodes, start, middle, depth + 1, n_constant, feature)
-        n_stack += 2
-        n_nodes += 2
-    return Tree(
-        children_left[:n_nodes].copy(),
-        feature_of[:n_nodes].copy(),
-        code_of[:n_nodes].copy(),
-        missing_left_of[:n_nodes].copy(),
-        leaf_of[:n_nodes].copy(),
-        leaf_values[:n_leaf_values].copy(),
-        left_sets[:n_left_sets].copy(),
-        importances,
+    nodes = make_nodes(n_rows, table.offset.size, table.is_categorical.any())
+    leaf_values = np.empty((n_rows, n_outputs), np.float64)
+    n_nodes, n_leaves, n_left_sets = grow_target_nodes(
+        table,
+        bag,
+        np.arange(n_rows).astype(np.int32),
+        rules,
+        np.arange(table.offset.size).astype(np.int32),
+        node_rows,
+        leaf_values,
+        make_scratch(n_rows, n_outputs + 1, node_rows.total),
+        make_split(),
+        np.empty(n_rows, np.uint8),
+        np.empty(n_rows, np.int32),
+        nodes,
+        state,
     )
+    return make_tree(nodes, n_nodes, n_left_sets, leaf_values[:n_leaves].copy())

@@ -7,9 +7,9 @@ sum of target ``k``) and ``N`` the weight on one side, the best split maximises
 
     sum_k S_k(left)^2 / N(left)  +  sum_k S_k(right)^2 / N(right).
 
-Codes are gone over from the largest down, so what is summed is the right side ``R_k``. The left
-side follows from the totals ``T_k``, because ``sum (T_k - R_k)^2 = sum T_k^2 - 2 sum T_k R_k +
-sum R_k^2``. So rows at the smallest code, most of the rows in sparse data, are never summed.
+Codes are gone over from the largest down, so what is summed is the right side ``R_k``, and the left
+side is ``T_k - R_k`` with the totals ``T_k``. So rows at the smallest code, most of the rows in
+sparse data, are never summed.
 
 A node's rows stand grouped by class, so a class is a run ``starts[g]:starts[g + 1]`` and classes
 that the node has not got cost nothing. Weights and their sums are float32: whole numbers below
@@ -22,7 +22,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from deepforest._engine.random import RandomState, next_random, random_below
+from deepforest._engine.random import KERNEL, RandomState, next_random, random_below
 
 # Scores of features that offer no split. Any real score is larger.
 NO_SPLIT = -1e30
@@ -46,7 +46,7 @@ ANY_ORDER = {"reassoc", "nsz", "contract"}
 
 
 class Node(NamedTuple):
-    """The rows of the node at hand, or a sample of them, grouped by class."""
+    """The rows of the node at hand, grouped by class."""
 
     address: NDArray[np.int32]  # (rows,) base address of the row
     weight: NDArray[np.float32]  # (rows,)
@@ -70,7 +70,7 @@ class Scratch(NamedTuple):
     right: NDArray[Any]  # (K padded,) sums on the right side
     order: NDArray[np.int32]  # (256,) the codes that occur, from right to left
     square: NDArray[np.float32]  # (256,) sum R_k^2 up to each place of the order
-    cross: NDArray[np.float32]  # (256,) sum T_k R_k
+    left_square: NDArray[np.float32]  # (256,) sum (T_k - R_k)^2
     weight: NDArray[np.float32]  # (256,) sum R_k
     score: NDArray[np.float32]  # (256,)
     rank: NDArray[np.float64]  # (256,) what categories are ordered by
@@ -107,7 +107,7 @@ def make_scratch(n_rows: int, n_sums: int, like: NDArray[Any]) -> Scratch:
     )
 
 
-@njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
+@njit(**KERNEL)
 def gather(
     flat: NDArray[np.uint8],
     offset: int,
@@ -126,7 +126,7 @@ def gather(
     return np.int64(low), np.int64(high)
 
 
-@njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
+@njit(**KERNEL)
 def list_codes(seen: NDArray[np.uint8], low: int, high: int, order: NDArray[np.int32]) -> int:
     """List the codes that are ``seen`` from the largest down, forget them, return their number."""
     n_codes = 0
@@ -138,7 +138,7 @@ def list_codes(seen: NDArray[np.uint8], low: int, high: int, order: NDArray[np.i
     return n_codes
 
 
-@njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
+@njit(**KERNEL)
 def best_split_classes(
     flat: NDArray[np.uint8],
     offset: int,
@@ -205,7 +205,7 @@ def best_split_classes(
     return score, code, missing_left
 
 
-@njit(nogil=True, cache=True, error_model="numpy", fastmath=ANY_ORDER, _nrt=False)
+@njit(**KERNEL, fastmath=ANY_ORDER)
 def scan_two(first: int, n_codes: int, total: NDArray[np.float32], scratch: Scratch) -> None:
     """Do the part of ``scan_classes`` that sums, for two classes."""
     sums, order = scratch.sums, scratch.order
@@ -216,11 +216,11 @@ def scan_two(first: int, n_codes: int, total: NDArray[np.float32], scratch: Scra
         r0 += sums[k]
         r1 += sums[k + ONE]
         scratch.square[p] = r0 * r0 + r1 * r1
-        scratch.cross[p] = r0 * t0 + r1 * t1
+        scratch.left_square[p] = (t0 - r0) * (t0 - r0) + (t1 - r1) * (t1 - r1)
         scratch.weight[p] = r0 + r1
 
 
-@njit(nogil=True, cache=True, error_model="numpy", fastmath=ANY_ORDER, _nrt=False)
+@njit(**KERNEL, fastmath=ANY_ORDER)
 def scan_block(
     first: int, n_codes: int, block: int, stride: int, total: NDArray[np.float32], scratch: Scratch
 ) -> None:
@@ -252,35 +252,41 @@ def scan_block(
         r6 += cells[6]
         r7 += cells[7]
         square = r0 * r0 + r1 * r1 + r2 * r2 + r3 * r3 + r4 * r4 + r5 * r5 + r6 * r6 + r7 * r7
-        cross = r0 * t0 + r1 * t1 + r2 * t2 + r3 * t3 + r4 * t4 + r5 * t5 + r6 * t6 + r7 * t7
+        l0 = t0 - r0
+        l1 = t1 - r1
+        l2 = t2 - r2
+        l3 = t3 - r3
+        l4 = t4 - r4
+        l5 = t5 - r5
+        l6 = t6 - r6
+        l7 = t7 - r7
+        left_square = l0 * l0 + l1 * l1 + l2 * l2 + l3 * l3 + l4 * l4 + l5 * l5 + l6 * l6 + l7 * l7
         weight = r0 + r1 + r2 + r3 + r4 + r5 + r6 + r7
         if block == 0:
             scratch.square[p] = square
-            scratch.cross[p] = cross
+            scratch.left_square[p] = left_square
             scratch.weight[p] = weight
         else:
             scratch.square[p] += square
-            scratch.cross[p] += cross
+            scratch.left_square[p] += left_square
             scratch.weight[p] += weight
 
 
-@njit(nogil=True, cache=True, error_model="numpy", fastmath=ANY_ORDER, _nrt=False)
+@njit(**KERNEL, fastmath=ANY_ORDER)
 def score_places(
     first: int, end: int, n_groups: int, total: NDArray[np.float32], scratch: Scratch
 ) -> None:
     """Write the scores of the splits after each place from ``first`` to ``end - 1``."""
-    square, cross, weight = scratch.square, scratch.cross, scratch.weight
+    square, left_square, weight = scratch.square, scratch.left_square, scratch.weight
     score = scratch.score
-    total_square, total_weight = np.float32(0), np.float32(0)
+    total_weight = np.float32(0)
     for k in range(n_groups):
-        total_square += total[k] * total[k]
         total_weight += total[k]
     for p in range(first, end):
-        left_square = total_square - np.float32(2) * cross[p] + square[p]
-        score[p] = square[p] / weight[p] + left_square / (total_weight - weight[p])
+        score[p] = square[p] / weight[p] + left_square[p] / (total_weight - weight[p])
 
 
-@njit(nogil=True, cache=True, error_model="numpy", fastmath=ANY_ORDER, _nrt=False)
+@njit(**KERNEL, fastmath=ANY_ORDER)
 def choose_place(first: int, end: int, score: NDArray[np.float32]) -> tuple[float, int]:
     """Return the best score and the place after it; of equal ones the one at the smallest code."""
     best = np.float32(NO_SPLIT)
@@ -292,7 +298,7 @@ def choose_place(first: int, end: int, score: NDArray[np.float32]) -> tuple[floa
     return np.float64(best), place
 
 
-@njit(nogil=True, cache=True, error_model="numpy", fastmath=ANY_ORDER, _nrt=False)
+@njit(**KERNEL, fastmath=ANY_ORDER)
 def scan_classes(
     n: int,
     first: int,
@@ -319,7 +325,7 @@ def scan_classes(
     return choose_place(first, n_codes - 1, score)
 
 
-@njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
+@njit(**KERNEL)
 def sort_keys(keys: NDArray[np.int32], m: int, out: NDArray[np.int32]) -> None:
     """Write ``keys[:m]``, no two of them equal, into ``out`` from the largest down."""
     if m <= 16:
@@ -340,7 +346,7 @@ def sort_keys(keys: NDArray[np.int32], m: int, out: NDArray[np.int32]) -> None:
         out[place] = key
 
 
-@njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
+@njit(**KERNEL)
 def sorted_split_classes(
     codes: NDArray[np.uint8],
     low: int,
@@ -388,7 +394,7 @@ def sorted_split_classes(
     return np.float64(best), np.int64((order[place - 1] >> 8) + (order[place] >> 8)) >> 1
 
 
-@njit(nogil=True, cache=True, error_model="numpy", fastmath=ANY_ORDER, _nrt=False)
+@njit(**KERNEL, fastmath=ANY_ORDER)
 def random_split_classes(
     flat: NDArray[np.uint8],
     offset: int,
@@ -409,12 +415,23 @@ def random_split_classes(
     code, missing_left, cut = draw_split(
         codes, n, low, high, keeps_missing, is_categorical, scratch, state
     )
+    left = scratch.right
+    if n < SORT_ROWS:
+        # One loop of a length that is the same for all candidates, whatever the groups.
+        for g in range(n_groups):
+            left[g] = 0
+        for i in range(n):
+            left[node.group[i]] += node.weight[i] * np.float32(codes[i] <= cut)
+    else:
+        for g in range(n_groups):
+            x = np.float32(0)
+            for i in range(np.uint64(node.starts[g]), np.uint64(node.starts[g + 1])):
+                x += node.weight[i] if codes[i] <= cut else np.float32(0)
+            left[g] = x
     left_square, right_square = np.float32(0), np.float32(0)
     left_weight, right_weight = np.float32(0), np.float32(0)
     for g in range(n_groups):
-        x = np.float32(0)
-        for i in range(np.uint64(node.starts[g]), np.uint64(node.starts[g + 1])):
-            x += node.weight[i] if codes[i] <= cut else np.float32(0)
+        x = left[g]
         y = node.total[g] - x
         left_square += x * x
         right_square += y * y
@@ -430,7 +447,7 @@ def random_split_classes(
     return score, code, missing_left
 
 
-@njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
+@njit(**KERNEL)
 def draw_split(
     codes: NDArray[np.uint8],
     n: int,
@@ -459,7 +476,7 @@ def draw_split(
     return code, False, np.uint8(code)
 
 
-@njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
+@njit(**KERNEL)
 def draw_with_missing(
     codes: NDArray[np.uint8], n: int, low: int, state: RandomState
 ) -> tuple[int, bool]:
@@ -474,13 +491,13 @@ def draw_with_missing(
     return code, random_below(state, 2) == 0
 
 
-@njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
+@njit(**KERNEL)
 def in_set(left_set: NDArray[np.uint32], code: int) -> bool:
     """Say whether ``code`` is in the set of 256 bits."""
     return (left_set[code >> 5] >> np.uint32(code & 31)) & BIT == BIT
 
 
-@njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
+@njit(**KERNEL)
 def write_left_set(
     order: NDArray[np.int32], start: int, end: int, left_set: NDArray[np.uint32]
 ) -> None:
@@ -492,7 +509,7 @@ def write_left_set(
         left_set[c >> 5] |= BIT << np.uint32(c & 31)
 
 
-@njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
+@njit(**KERNEL)
 def draw_left_set(codes: NDArray[np.uint8], n: int, scratch: Scratch, state: RandomState) -> None:
     """Send each category that occurs to a side by the toss of a coin; neither side is empty."""
     seen, order = scratch.seen, scratch.order
@@ -515,7 +532,7 @@ def draw_left_set(codes: NDArray[np.uint8], n: int, scratch: Scratch, state: Ran
     write_left_set(order, 0, n_left, scratch.left_set)
 
 
-@njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
+@njit(**KERNEL)
 def sort_by_rank(order: NDArray[np.int32], n_codes: int, rank: NDArray[np.float64]) -> None:
     """Sort the codes that occur by ``rank[code]``, from the largest down."""
     for i in range(1, n_codes):
@@ -527,7 +544,7 @@ def sort_by_rank(order: NDArray[np.int32], n_codes: int, rank: NDArray[np.float6
         order[j] = c
 
 
-@njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
+@njit(**KERNEL)
 def rank_classes(
     n_codes: int, n_groups: int, stride: int, total: NDArray[np.float32], scratch: Scratch
 ) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from deepforest._engine.random import RandomState
+from deepforest._engine.random import KERNEL, RandomState
 from deepforest._engine.splitting import (
     CONSTANT,
     MISSING,
@@ -28,7 +28,7 @@ from deepforest._engine.splitting import (
 )
 
 
-@njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
+@njit(**KERNEL)
 def best_split_targets(
     flat: NDArray[np.uint8],
     offset: int,
@@ -79,7 +79,7 @@ def best_split_targets(
     return score, code, missing_left
 
 
-@njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
+@njit(**KERNEL)
 def side_score(side: NDArray[np.float64], total: NDArray[np.float64]) -> float:
     """Return the score of a split from the sums on one side."""
     square, other_square = 0.0, 0.0
@@ -90,7 +90,7 @@ def side_score(side: NDArray[np.float64], total: NDArray[np.float64]) -> float:
     return square / side[0] + other_square / (total[0] - side[0])
 
 
-@njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
+@njit(**KERNEL)
 def scan_targets(
     n: int,
     first: int,
@@ -118,7 +118,7 @@ def scan_targets(
     return best, best_place
 
 
-@njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
+@njit(**KERNEL)
 def sorted_split_targets(
     codes: NDArray[np.uint8], low: int, node: Any, n: int, min_leaf: int, scratch: Scratch
 ) -> tuple[float, int]:
@@ -147,7 +147,7 @@ def sorted_split_targets(
     return best, code
 
 
-@njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
+@njit(**KERNEL)
 def random_split_targets(
     flat: NDArray[np.uint8],
     offset: int,
@@ -181,7 +181,7 @@ def random_split_targets(
     return side_score(left, node.total), code, missing_left
 
 
-@njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
+@njit(**KERNEL)
 def rank_targets(
     sums: NDArray[Any],
     order: NDArray[np.int32],
