@@ -128,7 +128,11 @@ def check_values(name: str, y: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def check_estimators(
-    name: str, estimators: Sequence[tuple[str, BaseEstimator]], *, method: str
+    name: str,
+    estimators: Sequence[tuple[str, BaseEstimator]],
+    *,
+    method: str,
+    parameters: Collection[str],
 ) -> list[tuple[str, BaseEstimator]]:
     """Return the (name, estimator) pairs as a list after checking them.
 
@@ -137,14 +141,17 @@ def check_estimators(
     name : str
         The parameter that is checked, for the error.
     estimators : sequence of (str, estimator)
-    method : {"predict_proba", "predict"}
+    method : {"predict_proba", "predict", "fit"}
         What each estimator must offer.
+    parameters : collection of str
+        Names that are taken, because the estimators stand beside them in `get_params`.
 
     Raises
     ------
     ValueError
         For an empty list, a repeated name, a name with two underscores (they
-        separate nested parameters), or an estimator without `fit` or `method`.
+        separate nested parameters), the name of a parameter, or an estimator without
+        `fit` or `method`.
     """
     remedy = "pass a list of (name, estimator) tuples, as for StackingClassifier"
     if isinstance(estimators, (str, Mapping)) or not isinstance(estimators, Sequence):
@@ -164,6 +171,11 @@ def check_estimators(
             raise ValueError(
                 f"{name} holds the name {label!r}: a name must not be empty or hold '__', "
                 "which separates nested parameters."
+            )
+        if label in parameters:
+            raise ValueError(
+                f"{name} holds the name {label!r}, which is the name of a parameter: "
+                "choose another one."
             )
         seen.add(label)
         if isinstance(estimator, type) or not hasattr(estimator, "fit"):
@@ -245,7 +257,11 @@ def check_arrays(estimator: Any, X: Any, *, reset: bool) -> NDArray[Any]:
     if reset:
         given = estimator.input_shape
         if given is not None:
-            given = (given,) if isinstance(given, int) else tuple(given)
+            sides = given if isinstance(given, (tuple, list)) else (given,)
+            remedy = "give the shape of one instance, as in (8, 8)"
+            given = tuple(
+                check_integer("input_shape", side, at_least=1, remedy=remedy) for side in sides
+            )
             if (shape or given) != given or prod(given) != table.shape[1]:
                 raise ValueError(
                     f"input_shape={given} does not fit X, whose instances have shape "

@@ -168,7 +168,9 @@ class CascadeForestBase(NamedEstimatorsMixin, BaseEstimator):
             check_integer("n_estimators", self.n_estimators, at_least=1)
             return default_estimators(self._task, n_estimators=self.n_estimators)
         method = "predict_proba" if self._task == "classification" else "predict"
-        return check_estimators("estimators", self.estimators, method=method)
+        return check_estimators(
+            "estimators", self.estimators, method=method, parameters=self.get_params(deep=False)
+        )
 
     def _check_X(self, X: Any, *, reset: bool) -> NDArray[Any]:
         return check_table(self, X, reset=reset)

@@ -6,15 +6,15 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import get_tags
 
-from deepforest._validation import check_arrays, check_estimators, check_integer
+from deepforest._validation import check_arrays, check_estimators, check_integer, check_nan
 from deepforest.cascade import (
     CascadeForestBase,
     CascadeForestClassifier,
     CascadeForestRegressor,
+    Grains,
 )
 from deepforest.combine import Combine
 from deepforest.estimators import NamedEstimators
-from deepforest.growth import Grains
 from deepforest.scanning import MultiGrainedScanner
 from deepforest.scoring import Scoring
 from deepforest.splits import Splits
@@ -74,10 +74,15 @@ class _ScanningMixin(CascadeForestBase):
 
     def _check_parameters(self) -> NamedEstimators:
         estimators = super()._check_parameters()
-        check_integer("n_scan_estimators", self.n_scan_estimators, at_least=1)
-        if self.scan_estimators is not None:
-            method = "predict_proba" if self._task == "classification" else "predict"
-            check_estimators("scan_estimators", self.scan_estimators, method=method)
+        if self.scan_estimators is None:
+            check_integer("n_scan_estimators", self.n_scan_estimators, at_least=1)
+        else:
+            check_estimators(
+                "scan_estimators",
+                self.scan_estimators,
+                method="predict_proba" if self._task == "classification" else "predict",
+                parameters=self.get_params(deep=False),
+            )
         self._scanner()._check_parameters()
         shared = {name for name, _ in self.scan_estimators or ()} & {
             name for name, _ in self.estimators or ()
@@ -92,13 +97,8 @@ class _ScanningMixin(CascadeForestBase):
     def _check_X(self, X: Any, *, reset: bool) -> NDArray[Any]:
         return check_arrays(self, X, reset=reset)
 
-    def _fit_grains(self, X: NDArray[Any], target: Target, splits: Splits, seed: int) -> Grains:
-        self.scanner_ = self._scanner()
-        self.scanner_.classes_ = self._classes()
-        self.scanner_.n_features_in_ = self.n_features_in_
-        return self.scanner_._fit_grains(X, target, splits, seed)
-
     def _scanner(self) -> MultiGrainedScanner:
+        """Return the unfitted scanner."""
         return MultiGrainedScanner(
             self.windows,
             stride=self.stride,
@@ -107,10 +107,19 @@ class _ScanningMixin(CascadeForestBase):
             estimators=self.scan_estimators,
             n_estimators=self.n_scan_estimators,
             max_windows=self.max_windows,
+            input_shape=self.input_shape,
             n_jobs=self.n_jobs,
         )
 
+    def _fit_grains(self, X: NDArray[Any], target: Target, splits: Splits, seed: int) -> Grains:
+        check_nan(X, self.scan_estimators or [], name="scan_estimators")
+        self.scanner_ = self._scanner()
+        self.scanner_.classes_ = self._classes()
+        self.scanner_.n_features_in_ = self.n_features_in_
+        return self.scanner_._fit_grains(X, target, splits, seed)
+
     def _transform_grains(self, X: NDArray[Any]) -> Grains:
+        check_nan(X, self.scan_estimators or [], name="scan_estimators")
         return self.scanner_._transform_grains(X)
 
     def __sklearn_tags__(self) -> Any:

@@ -53,6 +53,8 @@ from deepforest.windows import (
     window_grid,
 )
 
+TARGET_TYPES = ("auto", "classes", "continuous")
+
 # Windows are worked on in blocks of about this many values, so that memory stays near the
 # size of the output.
 BLOCK_VALUES = 2_000_000
@@ -335,6 +337,7 @@ class MultiGrainedScanner(NamedEstimatorsMixin, TransformerMixin, BaseEstimator)
             float32 probabilities, float64 for continuous targets.
         """
         with unchanged_on_error(self):
+            self._check_parameters()
             arrays = check_arrays(self, X, reset=True)
             if y is None:
                 raise ValueError(
@@ -390,7 +393,6 @@ class MultiGrainedScanner(NamedEstimatorsMixin, TransformerMixin, BaseEstimator)
         """Fit all grains; return the held-out features (n, F_g) of each."""
         estimators = self._estimators(target.task)
         check_nan(arrays, estimators, name="estimators")
-        self._check_parameters()
         self.input_shape_ = arrays.shape[1:]
         grids = self._grids()
         codes = None
@@ -455,19 +457,30 @@ class MultiGrainedScanner(NamedEstimatorsMixin, TransformerMixin, BaseEstimator)
         )
 
     def _check_parameters(self) -> None:
-        """Check what can be checked without data."""
-        if (
-            isinstance(self.windows, str)
-            or not isinstance(self.windows, Sequence)
-            or not len(self.windows)
-        ):
+        """Check what can be checked before the arrays are known."""
+        windows = self.windows
+        is_list = isinstance(windows, Sequence | np.ndarray) and not isinstance(windows, str)
+        if not is_list or len(windows) == 0:
             raise ValueError(
-                f"windows={self.windows!r} must be a list with one size a grain, as in [3, 5] "
+                f"windows={windows!r} must be a list with one size a grain, as in [3, 5] "
                 "or [(3, 3), (5, 5)]."
             )
-        check_choice("pool_method", self.pool_method, POOL_METHODS)
         check_integer("max_windows", self.max_windows, at_least=1)
+        check_choice("pool_method", self.pool_method, POOL_METHODS)
+        check_choice("target_type", self.target_type, TARGET_TYPES)
         check_n_jobs(self.n_jobs)
+        if self.estimators is None:
+            check_integer("n_estimators", self.n_estimators, at_least=1)
+        else:
+            self._check_estimators("fit")
+
+    def _check_estimators(self, method: str) -> NamedEstimators:
+        return check_estimators(
+            "estimators",
+            self.estimators or [],
+            method=method,
+            parameters=self.get_params(deep=False),
+        )
 
     def _grids(self) -> list[WindowGrid]:
         sizes: list[Size] = [tuple(w) if isinstance(w, list) else w for w in self.windows]
@@ -483,11 +496,9 @@ class MultiGrainedScanner(NamedEstimatorsMixin, TransformerMixin, BaseEstimator)
     def _estimators(self, task: Task) -> NamedEstimators:
         if self.estimators is None:
             return default_scan_estimators(task, n_estimators=self.n_estimators)
-        method = "predict_proba" if task == "classification" else "predict"
-        return check_estimators("estimators", self.estimators, method=method)
+        return self._check_estimators("predict_proba" if task == "classification" else "predict")
 
     def _encode(self, y: NDArray[Any], sample_weight: NDArray[np.float64] | None) -> Target:
-        check_choice("target_type", self.target_type, ("auto", "classes", "continuous"))
         kind = self.target_type
         if kind == "auto":
             kind = "continuous" if type_of_target(y) == "continuous" else "classes"
