@@ -1,5 +1,6 @@
 """Config files: TOML to an unfitted estimator."""
 
+import re
 import tomllib
 from collections.abc import Collection
 from importlib.resources import files
@@ -150,8 +151,8 @@ def _estimator(content: dict[str, Any]) -> CascadeForestBase:
         estimator._check_parameters()
     except (TypeError, ValueError) as error:
         # The message begins with the parameter: here it is called as in the file.
-        name = str(error).partition("=")[0]
-        raise ConfigError(str(error).replace(name, keys.get(name, name), 1)) from error
+        message = re.sub(r"^\w+", lambda match: keys.get(match[0], match[0]), str(error))
+        raise ConfigError(message) from error
     return estimator
 
 

@@ -11,10 +11,10 @@ from deepforest.cascade import (
     CascadeForestBase,
     CascadeForestClassifier,
     CascadeForestRegressor,
-    Grains,
 )
 from deepforest.combine import Combine
 from deepforest.estimators import NamedEstimators
+from deepforest.growth import Grains
 from deepforest.scanning import MultiGrainedScanner
 from deepforest.scoring import Scoring
 from deepforest.splits import Splits

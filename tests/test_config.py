@@ -1,0 +1,244 @@
+"""Config files: what they stand for, and errors that name file, key and remedy."""
+
+import pytest
+from sklearn.base import clone
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.linear_model import Ridge
+
+from deepforest import (
+    CascadeForestClassifier,
+    CascadeForestRegressor,
+    GCForestClassifier,
+    GCForestRegressor,
+    load_config,
+)
+from deepforest.config import ConfigError, packaged_config
+from deepforest.estimators import ESTIMATORS
+from deepforest.forest import HistForestClassifier
+
+
+@pytest.fixture
+def load(tmp_path):
+    def load_text(text):
+        path = tmp_path / "mine.toml"
+        path.write_text(text, encoding="utf-8")
+        return load_config(path)
+
+    return load_text
+
+
+def own_parameters(estimator):
+    """The parameters that are not the default ones."""
+    default = type(estimator)().get_params(deep=False)
+    given = estimator.get_params(deep=False)
+    return {name: given[name] for name in given if given[name] != default[name]}
+
+
+def test_an_empty_file_is_the_default_cascade(load):
+    assert type(load("")) is CascadeForestClassifier
+    assert own_parameters(load("")) == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ('task = "classification"', CascadeForestClassifier),
+        ('task = "regression"', CascadeForestRegressor),
+        ("[scanner]", GCForestClassifier),
+        ('task = "regression"\n[scanner]', GCForestRegressor),
+    ],
+)
+def test_task_and_scanner_choose_the_estimator(load, text, kind):
+    assert type(load(text)) is kind
+
+
+def test_every_key_reaches_its_parameter(load):
+    estimator = load(
+        """
+        n_jobs = 2
+        random_state = 7
+        verbose = 1
+        [cascade]
+        n_estimators = 20
+        max_layers = 3
+        cv = 4
+        scoring = "roc_auc_ovr"
+        tol = 0.01
+        n_iter_no_change = 2
+        combine = "mean"
+        [scanner]
+        windows = [3, 0.5, [2, 4]]
+        stride = [1, 2]
+        pool = [2, 3]
+        pool_method = "max"
+        n_estimators = 5
+        max_windows = 1000
+        input_shape = [8, 8]
+        """
+    )
+    assert own_parameters(estimator) == {
+        "n_jobs": 2,
+        "random_state": 7,
+        "verbose": 1,
+        "n_estimators": 20,
+        "max_layers": 3,
+        "cv": 4,
+        "scoring": "roc_auc_ovr",
+        "tol": 0.01,
+        "n_iter_no_change": 2,
+        "combine": "mean",
+        "windows": [3, 0.5, (2, 4)],
+        "stride": (1, 2),
+        "pool": (2, 3),
+        "pool_method": "max",
+        "n_scan_estimators": 5,
+        "max_windows": 1000,
+        "input_shape": (8, 8),
+    }
+
+
+def test_estimators_are_made_by_type_with_their_own_parameters(load):
+    estimator = load(
+        """
+        [[cascade.estimators]]
+        type = "random_forest"
+        n_estimators = 7
+        max_features = "sqrt"
+        max_depth = 3
+        [[cascade.estimators]]
+        type = "hist_gradient_boosting"
+        name = "boosted"
+        learning_rate = 0.5
+        [scanner]
+        windows = [2]
+        [[scanner.estimators]]
+        type = "extra_trees"
+        name = "scan"
+        """
+    )
+    [(first, forest), (second, boosted)] = estimator.estimators
+    assert (first, second) == ("random_forest", "boosted")
+    assert isinstance(forest, HistForestClassifier)
+    assert (forest.n_estimators, forest.max_features, forest.max_depth) == (7, "sqrt", 3)
+    assert isinstance(boosted, HistGradientBoostingClassifier)
+    assert boosted.learning_rate == 0.5
+    [(name, trees)] = estimator.scan_estimators
+    assert (name, trees.splitter) == ("scan", "random")
+
+
+def test_estimators_are_made_for_the_task(load):
+    estimator = load('task = "regression"\n[[cascade.estimators]]\ntype = "linear"\nalpha = 2.0')
+    [(_, ridge)] = estimator.estimators
+    assert isinstance(ridge, Ridge)
+    assert ridge.alpha == 2
+
+
+def test_none_is_a_word(load):
+    estimator = load('n_jobs = "none"\n[scanner]\nstride = "none"')
+    assert (estimator.n_jobs, estimator.stride) == (None, None)
+
+
+@pytest.mark.parametrize("kind", ESTIMATORS)
+@pytest.mark.parametrize("task", ["classification", "regression"])
+def test_every_registered_type_can_be_loaded(load, kind, task):
+    estimator = load(f'task = "{task}"\n[[cascade.estimators]]\ntype = "{kind}"')
+    assert [name for name, _ in estimator.estimators] == [kind]
+
+
+def test_the_packaged_digits_config():
+    estimator = load_config(packaged_config("digits"))
+    assert type(estimator) is GCForestClassifier
+    assert estimator.windows == [(3, 3), (5, 5)]
+    assert estimator.random_state == 0
+    assert not hasattr(estimator, "layers_")
+    clone(estimator)
+
+
+def test_a_path_may_be_text(tmp_path):
+    path = tmp_path / "a.toml"
+    path.write_text("")
+    assert type(load_config(str(path))) is CascadeForestClassifier
+
+
+FOREST = '[[cascade.estimators]]\ntype = "random_forest"\n'
+KINDS = "accepted are random_forest, extra_trees, completely_random, lightgbm"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("layers = 3", "unknown key 'layers' in the file; accepted are cascade, n_jobs, "),
+        ("[cascade]\ndepth = 3", r"unknown key 'depth' in \[cascade\]; accepted are .*max_layers"),
+        ("[cascade]\nn_jobs = 3", r"unknown key 'n_jobs' in \[cascade\]"),
+        ("[scanner]\nwindow = [3]", r"unknown key 'window' in \[scanner\]; accepted .*windows"),
+        (FOREST + "trees = 3", r"'trees' in \[cascade.estimators\[0\]\]; accepted .*n_estimators"),
+        ('task = "classify"', "task='classify' must be one of 'classification', 'regression'"),
+        ("task = 3", "task=3 must be one of"),
+        ("task = []", r"task=\[\] must be one of"),
+        ("cascade = 3", r"cascade=3 must be a table, \[cascade\]"),
+        ("scanner = true", r"scanner=True must be a table, \[scanner\]"),
+        # wrong types
+        ('[cascade]\nmax_layers = "many"', "cascade.max_layers='many' must be a number"),
+        ("[cascade]\nmax_layers = 2.5", "cascade.max_layers=2.5 must be an integer"),
+        ("[cascade]\nmax_layers = true", "cascade.max_layers=True must be a number"),
+        ("[cascade]\nmax_layers = 0", "cascade.max_layers=0 must be an integer of at least 1"),
+        ('[cascade]\nmax_layers = "none"', "cascade.max_layers=None must be an integer"),
+        ("[cascade]\ntol = [1]", r"cascade.tol=\[1\] must be a number"),
+        ("[cascade]\ncombine = 3", "cascade.combine=3 must be one of 'select', 'mean'"),
+        ('[cascade]\nscoring = "acuracy"', "cascade.scoring='acuracy' is no scorer"),
+        ("[cascade]\nscoring = 3", "cascade.scoring=3 must be a scorer's name"),
+        ('[cascade]\ncv = "five"', "cascade.cv='five' must be a number"),
+        ("verbose = -1", "verbose=-1 must be an integer of at least 0"),
+        ("verbose = 1.5", "verbose=1.5 must be an integer"),
+        ('n_jobs = "all"', "n_jobs='all' must be an integer"),
+        ("n_jobs = 1.5", "n_jobs=1.5 must be an integer"),
+        ('random_state = "lucky"', "random_state='lucky' must be an integer"),
+        ("random_state = true", "random_state=True must be an integer"),
+        ("[scanner]\nwindows = 3", "scanner.windows=3 must be a list"),
+        ('[scanner]\nwindows = "3"', "scanner.windows='3' must be a list"),
+        ("[scanner]\nwindows = []", r"scanner.windows=\[\] must be a list"),
+        ('[scanner]\npool = "two"', "scanner.pool='two' must be a number"),
+        ('[scanner]\npool_method = "median"', "scanner.pool_method='median' must be one of"),
+        ("[scanner]\nmax_windows = 0", "scanner.max_windows=0 must be an integer"),
+        ("[scanner]\nn_estimators = 0", "scanner.n_estimators=0 must be an integer"),
+        ("[cascade]\nn_estimators = 0", "cascade.n_estimators=0 must be an integer"),
+        # estimators
+        ("[cascade]\nestimators = []", r"cascade.estimators must be tables, \[\[cascade.estim"),
+        ('[cascade]\nestimators = ["random_forest"]', r"cascade.estimators\[0\] has no key 'type'"),
+        ('[[cascade.estimators]]\nname = "a"', rf"estimators\[0\] has no key 'type'; {KINDS}"),
+        (
+            FOREST + '[[cascade.estimators]]\ntype = "forest"',
+            rf"cascade.estimators\[1\].type='forest' is no estimator; {KINDS}",
+        ),
+        ("[[cascade.estimators]]\ntype = []", r"cascade.estimators\[0\].type=\[\] is no estimator"),
+        (FOREST + "name = 3", r"cascade.estimators\[0\].name=3 must be a string"),
+        (FOREST + FOREST, "cascade.estimators holds the name 'random_forest' twice"),
+        (
+            "[scanner]\n" + (FOREST + FOREST).replace("cascade", "scanner"),
+            "scanner.estimators holds the name 'random_forest' twice",
+        ),
+        (FOREST + 'n_estimators = "x"', r"cascade.estimators\[0\].n_estimators='x' must be a num"),
+        (FOREST + "bootstrap = 1", r"cascade.estimators\[0\].bootstrap=1 must be true or false"),
+        (FOREST + "splitter = []", r"cascade.estimators\[0\].splitter=\[\] must be a string"),
+    ],
+)
+def test_an_error_names_the_file_the_key_and_the_remedy(load, text, message):
+    with pytest.raises(ConfigError, match=rf"mine\.toml: .*{message}"):
+        load(text)
+
+
+@pytest.mark.parametrize("content", [b"max_layers = = 3", b"[cascade", b"\xff\xfe"])
+def test_what_is_no_toml_is_an_error_that_names_the_file(tmp_path, content):
+    path = tmp_path / "mine.toml"
+    path.write_bytes(content)
+    with pytest.raises(ConfigError, match=r"mine\.toml: this is no TOML file"):
+        load_config(path)
+
+
+def test_a_missing_file_is_an_error_that_names_it(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"absent\.toml"):
+        load_config(tmp_path / "absent.toml")
+
+
+def test_a_config_error_is_a_value_error():
+    assert issubclass(ConfigError, ValueError)
