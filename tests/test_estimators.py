@@ -1,0 +1,119 @@
+"""Registered estimators and default sets."""
+
+import builtins
+import subprocess
+import sys
+
+import pytest
+from sklearn.base import is_classifier, is_regressor
+
+from deepforest import default_estimators, default_scan_estimators
+from deepforest.estimators import ESTIMATORS, TASKS, import_lightgbm
+from deepforest.forest import HistForestClassifier, HistForestRegressor
+from deepforest.models import gives_out_of_bag_votes, stops_early
+
+
+def test_registered_names():
+    assert list(ESTIMATORS) == [
+        "random_forest",
+        "extra_trees",
+        "completely_random",
+        "lightgbm",
+        "hist_gradient_boosting",
+        "linear",
+    ]
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_registered_names_give_estimators_for_the_task(name):
+    assert is_classifier(ESTIMATORS[name]("classification"))
+    assert is_regressor(ESTIMATORS[name]("regression"))
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("random_forest", {"splitter": "best"}),
+        ("extra_trees", {"splitter": "random"}),
+        ("completely_random", {"splitter": "random", "max_features": 1}),
+        ("lightgbm", {"deterministic": True, "force_col_wise": True, "verbosity": -1}),
+    ],
+)
+@pytest.mark.parametrize("task", TASKS)
+def test_what_the_names_stand_for(name, expected, task):
+    estimator = ESTIMATORS[name](task)
+    assert {key: getattr(estimator, key) for key in expected} == expected
+    if name != "lightgbm":
+        kind = HistForestClassifier if task == "classification" else HistForestRegressor
+        assert type(estimator) is kind
+
+
+def test_parameters_of_your_own_come_before_the_presets():
+    assert ESTIMATORS["completely_random"]("classification", max_features=3).max_features == 3
+    boosted = ESTIMATORS["lightgbm"]("regression", n_estimators=7, max_bin=15)
+    assert (boosted.n_estimators, boosted.max_bin) == (7, 15)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_the_default_layer_can_be_resized(task):
+    layer = default_estimators(task, n_estimators=7)
+    assert [name for name, _ in layer] == [
+        "random_forest_1",
+        "random_forest_2",
+        "extra_trees_1",
+        "extra_trees_2",
+        "lightgbm",
+    ]
+    assert [estimator.n_estimators for _, estimator in layer[:4]] == [7] * 4
+    assert [estimator.splitter for _, estimator in layer[:4]] == ["best"] * 2 + ["random"] * 2
+    assert all(gives_out_of_bag_votes(estimator) for _, estimator in layer[:4])
+    assert stops_early(layer[4][1])
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_the_default_scanners_can_be_resized(task):
+    scan = default_scan_estimators(task, n_estimators=7)
+    assert [(name, estimator.n_estimators) for name, estimator in scan] == [
+        ("random_forest", 7),
+        ("extra_trees", 7),
+    ]
+
+
+def test_the_default_estimators_are_new_each_time():
+    assert default_estimators()[0][1] is not default_estimators()[0][1]
+
+
+def test_without_lightgbms_library_the_error_says_how_to_get_it(monkeypatch):
+    imports = builtins.__import__
+
+    def without_library(name, *arguments, **keywords):
+        if name == "lightgbm":
+            raise OSError("libgomp.so.1: cannot open shared object file")
+        return imports(name, *arguments, **keywords)
+
+    monkeypatch.setattr(builtins, "__import__", without_library)
+    for use in (import_lightgbm, lambda: ESTIMATORS["lightgbm"]("regression"), default_estimators):
+        with pytest.raises(ImportError) as error:
+            use()
+        for part in ("apt-get install libgomp1", "brew install libomp", "libgomp.so.1: cannot"):
+            assert part in str(error.value)
+
+
+def test_the_package_can_be_imported_without_lightgbms_library(tmp_path):
+    (tmp_path / "lightgbm.py").write_text("raise OSError('libgomp.so.1: cannot open')\n")
+    script = (
+        "import deepforest\n"
+        "from sklearn.linear_model import Ridge\n"
+        "deepforest.CascadeForestRegressor([('r', Ridge())], cv=2).fit([[1], [2]] * 4, range(8))\n"
+        "try:\n"
+        "    deepforest.default_estimators()\n"
+        "except ImportError as error:\n"
+        "    print(error)\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n{script}"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "libgomp1" in result.stdout
