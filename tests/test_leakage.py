@@ -1,0 +1,135 @@
+"""No label leaks into held-out scores: with shuffled labels they stay at chance.
+
+A score is that of n labels guessed with chance p, give or take 3 standard errors
+sqrt(p (1 - p) / n). All seeds are fixed, so a test passes always or never.
+"""
+
+import lightgbm
+import numpy as np
+import pytest
+from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
+from sklearn.metrics import accuracy_score
+from sklearn.model_selection import GroupKFold
+from sklearn.tree import DecisionTreeClassifier
+
+from deepforest import (
+    CascadeForestClassifier,
+    CascadeForestRegressor,
+    GCForestClassifier,
+    MultiGrainedScanner,
+)
+from deepforest.estimators import lightgbm as registered_lightgbm
+
+N = 600
+CHANCE = 0.5 + 3 * np.sqrt(0.25 / N)
+LAYERS = 3
+
+
+def shuffled(n=N, n_features=6, seed=0):
+    """A table and two balanced classes that have nothing to do with it."""
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=(n, n_features)), rng.permutation(np.arange(n) % 2)
+
+
+LAYER = {
+    "default": None,
+    "LightGBM that stops early": [("boosted", registered_lightgbm("classification"))],
+    "LightGBM that overfits": [
+        ("boosted", lightgbm.LGBMClassifier(n_estimators=30, min_child_samples=2, verbosity=-1))
+    ],
+    "forests of scikit-learn": [
+        ("forest", RandomForestClassifier(50)),
+        ("trees", ExtraTreesClassifier(20)),
+    ],
+    "a tree": [("tree", DecisionTreeClassifier())],
+}
+
+
+@pytest.mark.parametrize("layer", LAYER)
+@pytest.mark.parametrize("combine", ["select", "mean"])
+def test_no_layer_scores_above_chance_on_shuffled_labels(layer, combine):
+    cascade = CascadeForestClassifier(
+        LAYER[layer],
+        n_estimators=30,
+        max_layers=LAYERS,
+        n_iter_no_change=LAYERS,
+        cv=3,
+        combine=combine,
+        random_state=0,
+    ).fit(*shuffled())
+    assert len(cascade.layer_scores_) == LAYERS
+    assert cascade.layer_scores_.max() <= CHANCE
+
+
+def test_the_trees_would_score_far_above_chance_on_rows_that_they_saw():
+    X, y = shuffled()
+    tree = DecisionTreeClassifier().fit(X, y)
+    assert accuracy_score(y, tree.predict(X)) > CHANCE + 0.3
+
+
+@pytest.mark.parametrize("layer", ["default", "LightGBM that stops early"])
+def test_early_stopping_does_not_lift_the_score_of_the_first_layer_on_average(layer):
+    scores = []
+    for seed in range(8):
+        cascade = CascadeForestClassifier(
+            LAYER[layer], n_estimators=10, max_layers=1, cv=3, combine="mean", random_state=seed
+        ).fit(*shuffled(300, seed=seed))
+        scores.append(cascade.layer_scores_[0])
+    assert np.mean(scores) <= 0.5 + 3 * np.sqrt(0.25 / (8 * 300))
+
+
+def test_no_layer_explains_shuffled_values():
+    X, _ = shuffled()
+    y = np.random.default_rng(1).normal(size=N)
+    cascade = CascadeForestRegressor(
+        n_estimators=30, max_layers=LAYERS, n_iter_no_change=LAYERS, cv=3, random_state=0
+    ).fit(X, y)
+    # The R2 of nothing is 0; its standard error for one feature of noise is about 1 / n.
+    assert cascade.layer_scores_.max() <= 3 * np.sqrt(2) / N + 0.01
+
+
+def test_scanned_features_tell_nothing_of_shuffled_labels():
+    X, y = shuffled(n_features=12)
+    scanner = MultiGrainedScanner(
+        [4], stride=4, pool=1, estimators=[("tree", DecisionTreeClassifier())], cv=3, random_state=0
+    )
+    features = scanner.fit_transform(X, y).reshape(N, -1, 2)
+    for position in range(features.shape[1]):
+        guess = features[:, position].argmax(axis=1)
+        assert accuracy_score(y, guess) <= CHANCE
+
+
+def test_no_layer_behind_a_scanner_scores_above_chance():
+    X, y = shuffled(n_features=12)
+    forest = GCForestClassifier(
+        [3, 6],
+        n_scan_estimators=10,
+        n_estimators=30,
+        max_layers=LAYERS,
+        n_iter_no_change=LAYERS,
+        cv=3,
+        random_state=0,
+    ).fit(X, y)
+    assert forest.layer_scores_.max() <= CHANCE
+
+
+def grouped(n_groups=60, size=10):
+    """Groups of nearly equal rows, each with one label drawn for the whole group."""
+    rng = np.random.default_rng(0)
+    groups = np.repeat(np.arange(n_groups), size)
+    X = rng.normal(size=(n_groups, 4))[groups] + 0.01 * rng.normal(size=(n_groups * size, 4))
+    return X, rng.permutation(np.arange(n_groups) % 2)[groups], groups
+
+
+@pytest.mark.parametrize("cv", [4, GroupKFold(4)])
+@pytest.mark.parametrize("kind", [CascadeForestClassifier, GCForestClassifier])
+def test_groups_do_not_leak_into_one_another(cv, kind):
+    X, y, groups = grouped()
+    settings = {"n_estimators": 30, "max_layers": 2, "n_iter_no_change": 2, "random_state": 0}
+    if kind is GCForestClassifier:
+        settings |= {"windows": [2], "n_scan_estimators": 10}
+    honest = kind(cv=cv, **settings).fit(X, y, groups=groups)
+    # As good as 60 guesses, one a group.
+    assert honest.layer_scores_.max() <= 0.5 + 3 * np.sqrt(0.25 / 60)
+    leaking = kind(cv=4, **settings).fit(X, y)
+    assert leaking.layer_scores_[0] > 0.9
