@@ -67,15 +67,24 @@ def test_the_trees_would_score_far_above_chance_on_rows_that_they_saw():
     assert accuracy_score(y, tree.predict(X)) > CHANCE + 0.3
 
 
-@pytest.mark.parametrize("layer", ["default", "LightGBM that stops early"])
-def test_early_stopping_does_not_lift_the_score_of_the_first_layer_on_average(layer):
-    scores = []
-    for seed in range(8):
-        cascade = CascadeForestClassifier(
-            LAYER[layer], n_estimators=10, max_layers=1, cv=3, combine="mean", random_state=seed
-        ).fit(*shuffled(300, seed=seed))
-        scores.append(cascade.layer_scores_[0])
-    assert np.mean(scores) <= 0.5 + 3 * np.sqrt(0.25 / (8 * 300))
+def test_early_stopping_does_not_lift_the_score_of_the_first_layer():
+    # Rounds chosen by a fold's own labels lift it by 0.02 only, so many tables are asked.
+    n, n_tables = 200, 60
+    scores = [
+        CascadeForestClassifier(
+            LAYER["LightGBM that stops early"],
+            max_layers=1,
+            combine="mean",
+            scoring="roc_auc",
+            random_state=seed,
+        )
+        .fit(*shuffled(n, seed=seed))
+        .layer_scores_[0]
+        for seed in range(n_tables)
+    ]
+    # The standard error of the area under the curve of a guess (Mann and Whitney).
+    error = np.sqrt((n + 1) / (12 * (n / 2) ** 2) / n_tables)
+    assert np.mean(scores) <= 0.5 + 3 * error
 
 
 def test_no_layer_explains_shuffled_values():
