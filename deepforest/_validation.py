@@ -58,6 +58,8 @@ def check_n_jobs(value: Any) -> None:
 def check_seed(value: Any) -> np.random.RandomState:
     """Return scikit-learn's generator for `random_state`, or raise a ValueError."""
     try:
+        if isinstance(value, bool):
+            raise ValueError("a switch is no seed")
         generator: np.random.RandomState = check_random_state(value)
     except ValueError as error:
         raise ValueError(

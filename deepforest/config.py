@@ -168,18 +168,21 @@ def _check_keys(table: str, content: Any, accepted: Collection[str]) -> None:
 
 
 def _named_estimators(path: str, entries: Any, task: Task) -> NamedEstimators:
-    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+    tables = isinstance(entries, list) and all(isinstance(entry, dict) for entry in entries)
+    if not tables or not entries:
         raise ConfigError(f"{path}={entries!r} must be tables, [[{path}]].")
     return [_named_estimator(f"{path}[{i}]", dict(entry), task) for i, entry in enumerate(entries)]
 
 
 def _named_estimator(path: str, entry: dict[str, Any], task: Task) -> tuple[str, BaseEstimator]:
     kind = entry.pop("type", None)
-    if kind not in ESTIMATORS:
+    if not isinstance(kind, str) or kind not in ESTIMATORS:
         raise ConfigError(
             f"{path}.type={kind!r} is no estimator; accepted are {', '.join(ESTIMATORS)}."
         )
     name = entry.pop("name", kind)
+    if not isinstance(name, str):
+        raise ConfigError(f"{path}.name={name!r} must be a string.")
     defaults = ESTIMATORS[kind](task).get_params(deep=False)
     _check_keys(path, entry, defaults)
     for key, value in entry.items():

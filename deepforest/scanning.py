@@ -45,6 +45,7 @@ from deepforest.windows import (
     PoolMethod,
     Size,
     WindowGrid,
+    check_steps,
     count_spatial_axes,
     gather_windows,
     pool_positions,
@@ -465,6 +466,9 @@ class MultiGrainedScanner(NamedEstimatorsMixin, TransformerMixin, BaseEstimator)
                 f"windows={windows!r} must be a list with one size a grain, as in [3, 5] "
                 "or [(3, 3), (5, 5)]."
             )
+        check_steps("pool", self.pool)
+        if self.stride is not None:
+            check_steps("stride", self.stride)
         check_integer("max_windows", self.max_windows, at_least=1)
         check_choice("pool_method", self.pool_method, POOL_METHODS)
         check_choice("target_type", self.target_type, TARGET_TYPES)

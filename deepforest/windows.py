@@ -97,9 +97,8 @@ def window_grid(shape: tuple[int, ...], n_axes: int, window: Size, stride: Any) 
     if stride is None:
         steps = tuple(max(1, round(s / 4)) for s in size)
     else:
+        check_steps("stride", stride)
         steps = _per_axis("stride", stride, n_axes)
-        if any(isinstance(s, bool) or not isinstance(s, Integral) or s < 1 for s in steps):
-            raise ValueError(f"stride={stride!r} must be an integer of at least 1, or one an axis.")
     address = np.arange(prod(shape), dtype=np.int64).reshape(shape)
     starts = tuple(
         slice(0, side - s + 1, step) for side, s, step in zip(sides, size, steps, strict=True)
@@ -154,9 +153,14 @@ def pooled_shape(positions: tuple[int, ...], pool: tuple[int, ...]) -> tuple[int
 
 def pool_size(pool: Any, n_axes: int) -> tuple[int, ...]:
     """Return the pooling block's size along each axis."""
-    sizes = _per_axis("pool", pool, n_axes)
-    if any(isinstance(s, bool) or not isinstance(s, Integral) or s < 1 for s in sizes):
+    check_steps("pool", pool)
+    return tuple(int(size) for size in _per_axis("pool", pool, n_axes))
+
+
+def check_steps(name: str, value: Any) -> None:
+    """Raise a ValueError unless `value` is an integer of at least 1, or a tuple or list of them."""
+    values = value if isinstance(value, (tuple, list)) else [value]
+    if any(isinstance(v, bool) or not isinstance(v, Integral) or int(v) < 1 for v in values):
         raise ValueError(
-            f"pool={pool!r} must be an integer of at least 1 (no pooling), or one an axis."
+            f"{name}={value!r} must be an integer of at least 1, or a tuple with one for each axis."
         )
-    return tuple(int(s) for s in sizes)
