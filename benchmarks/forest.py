@@ -14,7 +14,6 @@ import multiprocessing
 import os
 import pickle
 import platform
-import resource
 import sys
 import time
 from pathlib import Path
@@ -92,9 +91,17 @@ def fit_peak(library, kind, trees, jobs, regression, name, folder, queue):
     """Put the peak memory of one fit, beyond what the process held before, in MB."""
     X, y, *_ = load(name, folder)
     make(library, kind, 2, jobs, 0, regression).fit(X[:200], y[:200])
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    make(library, kind, trees, jobs, 0, regression).fit(X, y)
-    queue.put((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+    Path("/proc/self/clear_refs").write_text("5")  # forget the peak of loading
+    before = status("VmRSS")
+    forest = make(library, kind, trees, jobs, 0, regression).fit(X, y)
+    queue.put((status("VmHWM") - before) / 1024)
+    del forest
+
+
+def status(field):
+    """Return a figure of this process from the kernel, in kB."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(field))
 
 
 def peak_memory(*arguments):

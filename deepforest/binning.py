@@ -38,7 +38,7 @@ class Bins:
     def code(self, X: NDArray[Any]) -> NDArray[np.uint8]:
         """Return the codes of ``X`` (n, d), float32 or uint8, in column-major order."""
         if X.dtype == np.uint8 and not self.keeps_missing.any():
-            return np.asfortranarray(X)
+            return _by_columns(X)
         # Imported late: numba takes longer to import than the rest of the package.
         from deepforest._engine.binning import code_categories, code_values
 
@@ -128,6 +128,16 @@ def window_bins(channel_bins: Bins, n_features: int) -> Bins:
         channel_bins.keeps_missing[channel],
         channel_bins.is_categorical[channel],
     )
+
+
+def _by_columns(X: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return ``X`` in column-major order, copied block by block: twice as fast as all at once."""
+    if X.flags.f_contiguous:
+        return X
+    codes = np.empty(X.shape, np.uint8, order="F")
+    for start in range(0, len(X), 256):
+        codes[start : start + 256] = X[start : start + 256]
+    return codes
 
 
 def concatenate(tables: list[CodedTable]) -> CodedTable:

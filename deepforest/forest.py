@@ -288,7 +288,7 @@ class HistForestClassifier(ClassifierMixin, _HistForest):
         its smallest and largest code in the node (extra-trees). With ``max_features=1`` the latter
         gives completely-random trees.
     criterion : {"gini"}, default="gini"
-        What makes a split good.
+        What makes a split good. Entropy is left out: forests differ little by it.
     max_features : {"sqrt", "log2"}, int, float or None, default="sqrt"
         How many features are drawn for a split; a float is a share of them, None means all.
     max_depth : int, default=None

@@ -13,8 +13,11 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from deepforest.binning import Bins, CodedTable, CodedWindows
 
-ROWS_AT_ONCE = 512
-"""Rows that go down a tree together, so that their codes stay in the cache from tree to tree."""
+BLOCK_BYTES = 2**19
+"""Rows of about so many bytes go down a tree together, and stay in the cache from tree to tree."""
+
+BLOCK_ROWS = 512
+"""Blocks are a multiple of so many rows, which are whole bytes of a bag."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -222,7 +225,13 @@ def _real_thresholds(
 def _shares(n: int, n_jobs: int | None) -> list[slice]:
     """Divide rows among threads, two parts for each; a part begins at a whole byte of a bag."""
     parts = 2 * effective_n_jobs(n_jobs)
-    return _chunks(n, -(-n // (parts * ROWS_AT_ONCE)) * ROWS_AT_ONCE)
+    return _chunks(n, -(-n // (parts * BLOCK_ROWS)) * BLOCK_ROWS)
+
+
+def _block_rows(X: NDArray[Any]) -> int:
+    """Return how many rows make a block."""
+    blocks = BLOCK_BYTES // (X.shape[1] * X.itemsize * BLOCK_ROWS)
+    return int(BLOCK_ROWS * min(max(1, blocks), 16))
 
 
 def _chunks(n: int, size: int) -> list[slice]:
@@ -244,7 +253,7 @@ def _votes(
     n = rows.stop - rows.start
     sums = np.zeros((n, n_outputs))
     counts = np.zeros(n, np.int64)
-    for part in _chunks(n, ROWS_AT_ONCE):
+    for part in _chunks(n, _block_rows(X)):
         flat, base = _by_rows(X[rows][part])
         first = rows.start + part.start
         add_votes(
@@ -266,7 +275,7 @@ def _leaves(forest: Any, X: NDArray[Any], careful: bool, rows: slice) -> NDArray
 
     n = rows.stop - rows.start
     out = np.empty((n, forest.roots.size), np.int32)
-    for part in _chunks(n, ROWS_AT_ONCE):
+    for part in _chunks(n, _block_rows(X)):
         flat, base = _by_rows(X[rows][part])
         leaves = np.empty((forest.roots.size, base.size), np.int32)
         find_leaves(flat, base, forest, careful, leaves)

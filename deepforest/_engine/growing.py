@@ -112,15 +112,9 @@ class Split(NamedTuple):
     seen: NDArray[np.uint32]  # (8,) the codes that the node's rows have
 
 
-@njit(nogil=True, cache=True)
 def fill_bag(table: Table, y: NDArray[Any], weight: NDArray[Any], order: NDArray[np.int64]) -> Bag:
     """Return the rows of positive weight in the order of ``order``."""
-    rows = np.empty(order.size, np.int64)
-    n = 0
-    for i in range(order.size):
-        rows[n] = order[i]
-        n += weight[order[i]] > 0
-    rows = rows[:n]
+    rows = order[weight[order] > 0]
     return Bag(table.base[rows], y[rows], weight[rows].astype(np.float64))
 
 
@@ -344,7 +338,6 @@ class Nodes(NamedTuple):
 STACK_FIELDS = 6
 
 
-@njit(nogil=True, cache=True)
 def make_nodes(n_rows: int, n_features: int, any_sets: bool) -> Nodes:
     """Return room for any tree of ``n_rows`` rows. Memory that is not written to costs nothing."""
     return Nodes(
@@ -481,7 +474,6 @@ def grow_nodes(
     return n_nodes, n_mixed, n_left_sets
 
 
-@njit(nogil=True, cache=True)
 def make_split() -> Split:
     """Return room for a split."""
     return Split(
@@ -493,7 +485,6 @@ def make_split() -> Split:
     )
 
 
-@njit(nogil=True, cache=True)
 def make_tree(nodes: Nodes, n_nodes: int, n_left_sets: int, leaf_values: NDArray[Any]) -> Tree:
     """Return the nodes that were grown, without the room left over."""
     return Tree(
@@ -508,7 +499,22 @@ def make_tree(nodes: Nodes, n_nodes: int, n_left_sets: int, leaf_values: NDArray
     )
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@njit(**KERNEL)
+def fill_leaves(
+    bag: Bag, rows: NDArray[np.int32], mixed: NDArray[np.int32], leaf_values: NDArray[np.float64]
+) -> None:
+    """Write into ``leaf_values`` the shares of the classes in each mixed leaf."""
+    for leaf in range(mixed.shape[0]):
+        total_weight = 0.0
+        for k in range(leaf_values.shape[1]):
+            leaf_values[leaf, k] = 0.0
+        for i in range(mixed[leaf, 0], mixed[leaf, 1]):
+            leaf_values[leaf, bag.y[rows[i]]] += bag.weight[rows[i]]
+            total_weight += bag.weight[rows[i]]
+        for k in range(leaf_values.shape[1]):
+            leaf_values[leaf, k] /= total_weight
+
+
 def grow_classes(
     table: Table,
     y: NDArray[np.int32],
@@ -527,7 +533,7 @@ def grow_classes(
     state = tree_state(seed, 2 * tree_number + 1)
     bag = fill_bag(table, y, weight, order)
     n_rows = bag.base.size
-    rows = np.arange(n_rows).astype(np.int32)
+    rows = np.arange(n_rows, dtype=np.int32)
     node_rows = Node(
         np.empty(n_rows, np.int32),
         np.empty(n_rows, np.float32),
@@ -542,7 +548,7 @@ def grow_classes(
         bag,
         rows,
         rules,
-        np.arange(table.offset.size).astype(np.int32),
+        np.arange(table.offset.size, dtype=np.int32),
         node_rows,
         np.empty(n_classes, np.float64),
         make_scratch(n_rows, n_classes, node_rows.weight),
@@ -552,12 +558,6 @@ def grow_classes(
         nodes,
         state,
     )
-    leaf_values = np.zeros((n_mixed, n_classes), np.float64)
-    for leaf in range(n_mixed):
-        total_weight = 0.0
-        for i in range(nodes.mixed[leaf, 0], nodes.mixed[leaf, 1]):
-            leaf_values[leaf, bag.y[rows[i]]] += bag.weight[rows[i]]
-            total_weight += bag.weight[rows[i]]
-        for k in range(n_classes):
-            leaf_values[leaf, k] /= total_weight
+    leaf_values = np.empty((n_mixed, n_classes))
+    fill_leaves(bag, rows, nodes.mixed[:n_mixed], leaf_values)
     return make_tree(nodes, n_nodes, n_left_sets, leaf_values)

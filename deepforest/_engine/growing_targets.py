@@ -194,7 +194,6 @@ def grow_target_nodes(
     return n_nodes, n_leaves, n_left_sets
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
 def grow_targets(
     table: Table,
     y: NDArray[np.float64],
@@ -222,9 +221,9 @@ def grow_targets(
     n_nodes, n_leaves, n_left_sets = grow_target_nodes(
         table,
         bag,
-        np.arange(n_rows).astype(np.int32),
+        np.arange(n_rows, dtype=np.int32),
         rules,
-        np.arange(table.offset.size).astype(np.int32),
+        np.arange(table.offset.size, dtype=np.int32),
         node_rows,
         leaf_values,
         make_scratch(n_rows, n_outputs + 1, node_rows.total),

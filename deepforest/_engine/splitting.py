@@ -85,7 +85,6 @@ def padded(n: int) -> int:
     return (n + LANES - 1) // LANES * LANES
 
 
-@njit(nogil=True, cache=True)
 def make_scratch(n_rows: int, n_sums: int, like: NDArray[Any]) -> Scratch:
     """Return scratch for nodes of up to ``n_rows`` rows; sums have the dtype of ``like``."""
     return Scratch(
