@@ -22,6 +22,7 @@ from sklearn.model_selection import (
     TimeSeriesSplit,
     cross_val_score,
 )
+from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
@@ -41,7 +42,7 @@ def stumps(**parameters):
     """A layer that is fitted in no time."""
     layer = [
         ("stump", DecisionTreeClassifier(max_depth=2, max_features=3)),
-        ("logistic", LogisticRegression(C=0.1)),
+        ("bayes", GaussianNB()),
     ]
     settings = {"cv": 3, "random_state": 0} | parameters
     return CascadeForestClassifier(layer, **settings)
@@ -369,7 +370,7 @@ def test_a_refit_without_names_forgets_the_names():
 def test_grid_search_over_the_depth_and_a_nested_parameter():
     X, y = noisy()
     grid = {"max_layers": [1, 2], "stump__max_depth": [1, 4]}
-    search = GridSearchCV(stumps(n_iter_no_change=9, combine="mean"), grid, cv=2).fit(X, y)
+    search = GridSearchCV(stumps(combine="mean"), grid, cv=2, scoring="neg_log_loss").fit(X, y)
     assert len(search.cv_results_["params"]) == 4
     assert search.best_estimator_.max_layers == search.best_params_["max_layers"]
     depth = search.best_params_["stump__max_depth"]
@@ -382,8 +383,8 @@ def test_grid_search_over_the_depth_and_a_nested_parameter():
 def test_nested_parameters_are_got_and_set():
     cascade = stumps()
     assert cascade.get_params()["stump__max_depth"] == 2
-    assert cascade.get_params()["logistic"] is cascade.estimators[1][1]
-    cascade.set_params(logistic=Ridge(), logistic__alpha=3, cv=7)
+    assert cascade.get_params()["bayes"] is cascade.estimators[1][1]
+    cascade.set_params(bayes=Ridge(), bayes__alpha=3, cv=7)
     assert cascade.estimators[1][1].alpha == 3
     assert cascade.cv == 7
     with pytest.raises(ValueError, match="Invalid parameter 'nothing__x'"):
