@@ -75,12 +75,12 @@ def check_choice(name: str, value: Any, accepted: Collection[str]) -> str:
     return value
 
 
-def check_same_length(X: NDArray[Any], **others: Any) -> None:
+def check_same_length(X: NDArray[Any], *, X_name: str = "X", **others: Any) -> None:
     """Raise a ValueError if one of the named arrays has not as many entries as X has rows."""
     for name, other in others.items():
         if other is not None and len(other) != len(X):
             raise ValueError(
-                f"{name} has {len(other)} entries, but X has {len(X)} rows: pass one a row."
+                f"{name} has {len(other)} entries, but {X_name} has {len(X)} rows: pass one a row."
             )
 
 

@@ -125,14 +125,19 @@ class CascadeForestBase(NamedEstimatorsMixin, BaseEstimator):
         if (X_val is None) != (y_val is None):
             raise ValueError("X_val and y_val go together: pass both or neither.")
 
+        if X_val is not None:
+            try:
+                X_val = self._check_X(X_val, reset=False)
+            except ValueError as error:
+                raise ValueError(f"X_val cannot be used: {error}") from error
+            y_val = self._check_y_val(y_val)
+            check_same_length(X_val, X_name="X_val", y_val=y_val)
+
         seed = int(check_seed(self.random_state).randint(np.iinfo(np.int32).max))
         splits = make_splits(self.cv, X, target, groups, seed)
         grains = self._fit_grains(X, target, splits, seed)
         validation = None
         if X_val is not None:
-            X_val = self._check_X(X_val, reset=False)
-            y_val = self._check_y_val(y_val)
-            check_same_length(X_val, y_val=y_val)
             validation = Validation(self._transform_grains(X_val), y_val)
         classification = target.n_classes is not None
         rules = GrowthRules(

@@ -57,6 +57,7 @@ def select(library: Vectors, target: Target) -> NDArray[np.float64]:
     """
     if target.n_classes is None:
         errors = library[:, :, 0].astype(np.float64) - target.y
+        errors /= np.abs(errors).max() or 1.0  # squares of large values would overflow
         weight = np.ones(errors.shape[1]) if target.sample_weight is None else target.sample_weight
         # The squared error of a mean of t picks c is c'Gc / t^2 with the Gram matrix G.
         gram = (errors * weight) @ errors.T / weight.sum()

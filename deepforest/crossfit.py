@@ -195,9 +195,9 @@ def spread(
     spreading its trees; all others are spread over the threads, each with one.
     """
     results: list[Any] = [None] * len(calls)
-    own = [i for i, (_, model, _) in enumerate(calls) if is_engine_forest(model)]
+    own = {i for i, (_, model, _) in enumerate(calls) if is_engine_forest(model)}
     with parallel_config(n_jobs=n_jobs):
-        for i in own:
+        for i in sorted(own):
             function, _, arguments = calls[i]
             results[i] = function(*arguments)
     others = [i for i in range(len(calls)) if i not in own]

@@ -164,7 +164,8 @@ def share_rounds(models: Sequence[BaseEstimator]) -> None:
 
     A fold's own best round was found on the rows that it is about to give class
     vectors for, which would flatter them. The median of the other folds' best rounds
-    has not seen those rows held out, and no training row is given up for it.
+    has not seen those rows held out, and no training row is given up for it. A fold
+    without others keeps its own; splits that hold a row out more than once share it.
     """
     boosted = [model for model in models if not isinstance(model, DummyClassifier)]
     best = np.array([model.booster_.best_iteration for model in boosted])

@@ -370,8 +370,8 @@ def test_another_shape_at_predict(kind):
     [
         ({"X_val": good()[0]}, "X_val and y_val go together: pass both or neither"),
         ({"y_val": good()[1]}, "X_val and y_val go together"),
-        ({"X_val": good()[0], "y_val": [0, 1]}, "y_val has 2 entries, but X has 24 rows"),
-        ({"X_val": good()[0][:, :3], "y_val": good()[1]}, "3 features.*4 features"),
+        ({"X_val": good()[0], "y_val": [0, 1]}, "y_val has 2 entries, but X_val has 24 rows"),
+        ({"X_val": good()[0][:, :3], "y_val": good()[1]}, "^X_val .*3 features.*4 features"),
         ({"X_val": good()[0], "y_val": [np.nan] * 24}, "y_val contains NaN"),
     ],
 )
