@@ -92,7 +92,13 @@ def held_out_score(
     # A function of your own need not know of weights.
     weighted = sample_weight is not None and _takes_weights(scorer)
     arguments = {"sample_weight": sample_weight} if weighted else {}
-    return float(scorer(stand_in, vectors, y, **arguments))
+    try:
+        return float(scorer(stand_in, vectors, y, **arguments))
+    except ValueError as error:
+        raise ValueError(
+            f"scoring={scorer!r} cannot score these {len(y)} held-out rows, which may lack some of "
+            f"the classes; choose another score or other rows. It said: {error}"
+        ) from error
 
 
 def _takes_weights(scorer: Scorer) -> bool:

@@ -177,3 +177,9 @@ def test_more_noise_to_choose_from_does_not_seem_to_gain():
     # Noise of variance 0.09 is smaller in the mean of more picks, by 0.09 / 5 at the most.
     assert np.mean(gains_held_out) < 0.018
     assert np.mean(gains_on_itself) > 2 * np.mean(gains_held_out)
+
+
+def test_values_beyond_the_squares_that_fit_are_selected_too():
+    y = np.array([1e200, -1e200, 2e200])
+    library = np.stack([y, 0 * y, -y])[:, :, None]
+    assert select(library, Target(y, None, None)).tolist() == [1, 0, 0]

@@ -107,3 +107,14 @@ def test_a_line_of_progress_names_the_score():
     assert score_name(None, classification=False) == "R2"
     assert score_name("roc_auc", classification=True) == "roc_auc"
     assert score_name(my_score, classification=True) == "my_score"
+
+
+def test_a_score_that_the_rows_do_not_allow_is_named():
+    vectors = np.full((4, 3), 1 / 3)
+    with pytest.raises(ValueError, match=r"scoring=.*roc_auc.* cannot score these 4 held-out rows"):
+        held_out_score(
+            check_scoring("roc_auc_ovr", classification=True),
+            np.array([0, 1, 0, 1]),
+            vectors,
+            classes=np.arange(3),
+        )
