@@ -21,7 +21,7 @@ check: $(VENV)/.dev
 
 # The scikit-learn contract once more, with the oldest versions that pyproject.toml allows.
 test-oldest: $(VENV)-oldest/.dev
-	$(VENV)-oldest/bin/python -m pytest -n $(JOBS) tests/test_sklearn_contract.py
+	$(VENV)-oldest/bin/python -m pytest -n $(JOBS) tests/test_sklearn_contract.py tests/test_forest.py
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .

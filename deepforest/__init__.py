@@ -1,8 +1,10 @@
 """Deep forests (gcForest): deep models of trees, with scikit-learn's interface."""
 
+from deepforest.binning import Binner
 from deepforest.cascade import CascadeForestClassifier, CascadeForestRegressor
 from deepforest.config import load_config
 from deepforest.estimators import default_estimators, default_scan_estimators
+from deepforest.forest import HistForestClassifier, HistForestRegressor
 from deepforest.gcforest import GCForestClassifier, GCForestRegressor
 from deepforest.scanning import MultiGrainedScanner
 
@@ -13,7 +15,10 @@ __all__ = [
     "GCForestRegressor",
     "CascadeForestClassifier",
     "CascadeForestRegressor",
+    "HistForestClassifier",
+    "HistForestRegressor",
     "MultiGrainedScanner",
+    "Binner",
     "load_config",
     "default_estimators",
     "default_scan_estimators",

@@ -241,7 +241,7 @@ class Binner(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     Examples
     --------
     >>> import numpy as np
-    >>> from deepforest.binning import Binner
+    >>> from deepforest import Binner
     >>> Binner(max_bins=3).fit_transform([[0.1], [0.2], [0.3], [0.4], [0.5], [0.6], [np.nan]]).T
     array([[  0,   0,   1,   1,   2,   2, 255]], dtype=uint8)
     """

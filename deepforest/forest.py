@@ -348,7 +348,7 @@ class HistForestClassifier(ClassifierMixin, _HistForest):
     Examples
     --------
     >>> from sklearn.datasets import load_iris
-    >>> from deepforest.forest import HistForestClassifier
+    >>> from deepforest import HistForestClassifier
     >>> X, y = load_iris(return_X_y=True)
     >>> forest = HistForestClassifier(oob_score=True, random_state=0).fit(X, y)
     >>> forest.oob_score_ > 0.9
@@ -515,7 +515,7 @@ class HistForestRegressor(RegressorMixin, _HistForest):
     Examples
     --------
     >>> from sklearn.datasets import load_diabetes
-    >>> from deepforest.forest import HistForestRegressor
+    >>> from deepforest import HistForestRegressor
     >>> X, y = load_diabetes(return_X_y=True)
     >>> forest = HistForestRegressor(oob_score=True, random_state=0).fit(X, y)
     >>> forest.oob_score_ > 0.35
