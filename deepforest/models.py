@@ -130,7 +130,7 @@ def _fit_watched(
         sample.target.y,
         callbacks=[watch],
         **arguments,
-        **_stopping_arguments(estimator, sample, stopping),
+        **_stopping_arguments(sample, stopping),
     )
     estimator.set_params(**patience)
     if watch.best_iteration is not None:
@@ -138,9 +138,7 @@ def _fit_watched(
     return estimator
 
 
-def _stopping_arguments(
-    estimator: BaseEstimator, sample: Sample, stopping: Sample
-) -> dict[str, Any]:
+def _stopping_arguments(sample: Sample, stopping: Sample) -> dict[str, Any]:
     """Return LightGBM's fit arguments for watching the held-out rows."""
     X, target = stopping.X, stopping.target
     if target.n_classes is not None:
@@ -149,11 +147,7 @@ def _stopping_arguments(
         X, target = X[known], target.take(known)
     if len(X) == 0:
         X, target = sample.X, sample.target
-    arguments: dict[str, Any]
-    if has_fit_parameter(estimator, "eval_X"):  # LightGBM 4.7 deprecates eval_set
-        arguments = {"eval_X": X, "eval_y": target.y}
-    else:
-        arguments = {"eval_set": [(X, target.y)]}
+    arguments: dict[str, Any] = {"eval_X": X, "eval_y": target.y}
     if target.sample_weight is not None:
         arguments["eval_sample_weight"] = [target.sample_weight]
     return arguments
