@@ -109,6 +109,7 @@ class _ScanningMixin(CascadeForestBase):
             max_windows=self.max_windows,
             input_shape=self.input_shape,
             n_jobs=self.n_jobs,
+            verbose=self.verbose,
         )
 
     def _fit_grains(self, X: NDArray[Any], target: Target, splits: Splits, seed: int) -> Grains:

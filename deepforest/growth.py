@@ -1,6 +1,5 @@
 """Growth: layers are added while the held-out score gains, and cut back to the best depth."""
 
-import logging
 from time import perf_counter
 from typing import Any, NamedTuple
 
@@ -10,11 +9,10 @@ from numpy.typing import NDArray
 from deepforest.combine import combined, mean_of_last, select, select_held_out
 from deepforest.estimators import NamedEstimators
 from deepforest.layer import CascadeLayer, augmented, augmented_table, fit_layer, grain_table
+from deepforest.progress import report
 from deepforest.scoring import Scorer, held_out_score
 from deepforest.splits import Splits, held_out_rows
 from deepforest.target import Target, Vectors
-
-logger = logging.getLogger("deepforest")
 
 Grains = list[NDArray[Any]]
 
@@ -74,8 +72,6 @@ def grow(
     validation : Validation, optional
         Where it is given, the score is on these rows and not on held-out class vectors.
     """
-    if rules.verbose:
-        show_progress()
     m = len(estimators)
     tables = [grain_table(grain, target, estimators) for grain in grains]
     layers: list[CascadeLayer] = []
@@ -101,8 +97,8 @@ def grow(
             val_libraries.append(layer.transform(X_val, n_jobs=rules.n_jobs))
             said = combined(np.concatenate(val_libraries), weights)
             score = held_out_score(rules.scorer, validation.y, said, classes=classes)
-        logger.log(
-            logging.INFO if rules.verbose else logging.DEBUG,
+        report(
+            rules.verbose,
             "layer %d: %s %s %.4f (%d features, %.1f s)",
             depth,
             "held-out" if validation is None else "validation",
@@ -170,13 +166,3 @@ def cut_back(
 def layer_seed(seed: int, depth: int) -> int:
     """Return the seed of a layer, the same whatever is grown behind it."""
     return int(np.random.SeedSequence((seed, depth)).generate_state(1)[0])
-
-
-def show_progress() -> None:
-    """Let the lines of progress reach stderr where the program has not set up logging."""
-    if not logger.isEnabledFor(logging.INFO):
-        logger.setLevel(logging.INFO)
-    if not logger.hasHandlers():
-        handler = logging.StreamHandler()
-        handler.setFormatter(logging.Formatter("[deepforest] %(message)s"))
-        logger.addHandler(handler)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from math import prod
+from time import perf_counter
 from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
@@ -38,6 +39,7 @@ from deepforest.models import (
     stops_early,
     takes_shared_codes,
 )
+from deepforest.progress import report
 from deepforest.splits import Splits, make_splits
 from deepforest.target import Rows, Target, Vectors
 from deepforest.windows import (
@@ -236,6 +238,8 @@ class MultiGrainedScanner(NamedEstimatorsMixin, TransformerMixin, BaseEstimator)
     n_jobs : int, default=None
         Threads, as in joblib. The features are the same for any number.
     random_state : int, RandomState or None, default=None
+    verbose : int, default=0
+        1 shows a line for each grain, through the logger "deepforest".
 
     Attributes
     ----------
@@ -278,6 +282,7 @@ class MultiGrainedScanner(NamedEstimatorsMixin, TransformerMixin, BaseEstimator)
         cv: Any = 5,
         n_jobs: int | None = None,
         random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
     ) -> None:
         self.windows = windows
         self.stride = stride
@@ -291,6 +296,7 @@ class MultiGrainedScanner(NamedEstimatorsMixin, TransformerMixin, BaseEstimator)
         self.cv = cv
         self.n_jobs = n_jobs
         self.random_state = random_state
+        self.verbose = verbose
 
     def fit(
         self,
@@ -402,6 +408,7 @@ class MultiGrainedScanner(NamedEstimatorsMixin, TransformerMixin, BaseEstimator)
             codes, self._bins = code_arrays(self._by_channel(arrays, grids[0]))
         grains, features = [], []
         for g, grid in enumerate(grids):
+            start = perf_counter()
             seeds = np.random.SeedSequence((seed, g)).generate_state(len(estimators))
             fitted = cross_fit(
                 estimators,
@@ -412,6 +419,14 @@ class MultiGrainedScanner(NamedEstimatorsMixin, TransformerMixin, BaseEstimator)
             )
             grains.append(Grain(grid, [f.models for f in fitted]))
             features.append(np.hstack([f.held_out for f in fitted]))
+            report(
+                self.verbose > 0,
+                "windows of %s: %d of them, %d features (%.1f s)",
+                "x".join(map(str, grid.window)),
+                len(arrays) * len(grid.base),
+                features[-1].shape[1],
+                perf_counter() - start,
+            )
         self.grains_ = grains
         return features
 
@@ -473,6 +488,7 @@ class MultiGrainedScanner(NamedEstimatorsMixin, TransformerMixin, BaseEstimator)
         check_choice("pool_method", self.pool_method, POOL_METHODS)
         check_choice("target_type", self.target_type, TARGET_TYPES)
         check_n_jobs(self.n_jobs)
+        check_integer("verbose", self.verbose, at_least=0)
         if self.estimators is None:
             check_integer("n_estimators", self.n_estimators, at_least=1)
         else:

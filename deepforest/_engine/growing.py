@@ -13,7 +13,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from deepforest._engine.random import KERNEL, RandomState, random_below, tree_state
+from deepforest._engine.random import INLINED, KERNEL, RandomState, random_below, tree_state
 from deepforest._engine.splitting import (
     BIT,
     CONSTANT,
@@ -118,7 +118,7 @@ def fill_bag(table: Table, y: NDArray[Any], weight: NDArray[Any], order: NDArray
     return Bag(table.base[rows], y[rows], weight[rows].astype(np.float64))
 
 
-@njit(**KERNEL)
+@njit(**INLINED)
 def choose_sides(
     table: Table,
     base: NDArray[np.int32],
@@ -169,7 +169,7 @@ def choose_sides(
     return n_left
 
 
-@njit(**KERNEL)
+@njit(**INLINED)
 def divide(
     rows: NDArray[np.int32],
     start: int,
@@ -194,7 +194,7 @@ def divide(
         rows[middle + i] = buffer[i]
 
 
-@njit(**KERNEL)
+@njit(**INLINED)
 def load_classes(
     bag: Bag,
     rows: NDArray[np.int32],
@@ -228,7 +228,7 @@ def load_classes(
     return n_groups
 
 
-@njit(**KERNEL)
+@njit(**INLINED)
 def purity(totals: NDArray[np.float64], n_groups: int) -> float:
     """Return the score of a node that is not split: the sum of the squares over the weight."""
     square, weight = 0.0, 0.0
@@ -238,7 +238,7 @@ def purity(totals: NDArray[np.float64], n_groups: int) -> float:
     return square / weight
 
 
-@njit(**KERNEL)
+@njit(**INLINED)
 def search_classes(
     table: Table,
     node: Node,

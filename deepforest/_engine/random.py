@@ -21,6 +21,9 @@ U32 = np.uint64(32)
 # How kernels that allocate nothing are compiled. Without numba's reference counts, which are atomic
 # and would be touched for every array of every call, small nodes are searched a third faster.
 KERNEL: dict[str, Any] = {"nogil": True, "cache": True, "error_model": "numpy", "_nrt": False}
+# A call passes each array of a named tuple as seven arguments: in nodes of a few rows that takes as
+# long as the work, so what is called for each candidate feature is inlined.
+INLINED: dict[str, Any] = {**KERNEL, "forceinline": True}
 
 RandomState = NDArray[np.uint64]
 

@@ -22,7 +22,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from deepforest._engine.random import KERNEL, RandomState, next_random, random_below
+from deepforest._engine.random import INLINED, KERNEL, RandomState, next_random, random_below
 
 # Scores of features that offer no split. Any real score is larger.
 NO_SPLIT = -1e30
@@ -106,7 +106,7 @@ def make_scratch(n_rows: int, n_sums: int, like: NDArray[Any]) -> Scratch:
     )
 
 
-@njit(**KERNEL)
+@njit(**INLINED)
 def gather(
     flat: NDArray[np.uint8],
     offset: int,
@@ -125,7 +125,7 @@ def gather(
     return np.int64(low), np.int64(high)
 
 
-@njit(**KERNEL)
+@njit(**INLINED)
 def list_codes(seen: NDArray[np.uint8], low: int, high: int, order: NDArray[np.int32]) -> int:
     """List the codes that are ``seen`` from the largest down, forget them, return their number."""
     n_codes = 0
@@ -137,7 +137,7 @@ def list_codes(seen: NDArray[np.uint8], low: int, high: int, order: NDArray[np.i
     return n_codes
 
 
-@njit(**KERNEL)
+@njit(**INLINED)
 def best_split_classes(
     flat: NDArray[np.uint8],
     offset: int,
@@ -271,7 +271,7 @@ def scan_block(
             scratch.weight[p] += weight
 
 
-@njit(**KERNEL, fastmath=ANY_ORDER)
+@njit(**INLINED, fastmath=ANY_ORDER)
 def score_places(
     first: int, end: int, n_groups: int, total: NDArray[np.float32], scratch: Scratch
 ) -> None:
@@ -285,7 +285,7 @@ def score_places(
         score[p] = square[p] / weight[p] + left_square[p] / (total_weight - weight[p])
 
 
-@njit(**KERNEL, fastmath=ANY_ORDER)
+@njit(**INLINED, fastmath=ANY_ORDER)
 def choose_place(first: int, end: int, score: NDArray[np.float32]) -> tuple[float, int]:
     """Return the best score and the place after it; of equal ones the one at the smallest code."""
     best = np.float32(NO_SPLIT)
@@ -297,7 +297,7 @@ def choose_place(first: int, end: int, score: NDArray[np.float32]) -> tuple[floa
     return np.float64(best), place
 
 
-@njit(**KERNEL, fastmath=ANY_ORDER)
+@njit(**INLINED, fastmath=ANY_ORDER)
 def scan_classes(
     n: int,
     first: int,
@@ -324,7 +324,7 @@ def scan_classes(
     return choose_place(first, n_codes - 1, score)
 
 
-@njit(**KERNEL)
+@njit(**INLINED)
 def sort_keys(keys: NDArray[np.int32], m: int, out: NDArray[np.int32]) -> None:
     """Write ``keys[:m]``, no two of them equal, into ``out`` from the largest down."""
     if m <= 16:
@@ -345,7 +345,7 @@ def sort_keys(keys: NDArray[np.int32], m: int, out: NDArray[np.int32]) -> None:
         out[place] = key
 
 
-@njit(**KERNEL)
+@njit(**INLINED)
 def sorted_split_classes(
     codes: NDArray[np.uint8],
     low: int,
@@ -393,7 +393,7 @@ def sorted_split_classes(
     return np.float64(best), np.int64((order[place - 1] >> 8) + (order[place] >> 8)) >> 1
 
 
-@njit(**KERNEL, fastmath=ANY_ORDER)
+@njit(**INLINED, fastmath=ANY_ORDER)
 def random_split_classes(
     flat: NDArray[np.uint8],
     offset: int,
@@ -446,7 +446,7 @@ def random_split_classes(
     return score, code, missing_left
 
 
-@njit(**KERNEL)
+@njit(**INLINED)
 def draw_split(
     codes: NDArray[np.uint8],
     n: int,
