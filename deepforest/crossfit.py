@@ -4,10 +4,11 @@ A training row's class vector never comes from a tree or a fold model that saw t
 """
 
 from collections.abc import Callable, Sequence
+from copy import copy
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
-from joblib import parallel_config
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.dummy import DummyClassifier
@@ -122,7 +123,7 @@ def cross_fit(
             seed = int(np.random.SeedSequence((seeds[i], k)).generate_state(1)[0] >> 1)
             tasks.append(_Task(i, seeded_clone(estimator, seed), fold, seed))
 
-    fitted = spread([(_fit, task.model, (task, data)) for task in tasks], n_jobs)
+    fitted = spread([(task.model, partial(_fit, task, data)) for task in tasks], n_jobs)
     by_estimator = [
         [(task, model) for task, model in zip(tasks, fitted, strict=True) if task.estimator == i]
         for i in range(len(estimators))
@@ -133,7 +134,7 @@ def cross_fit(
     said = iter(
         spread(
             [
-                (data.vectors, model, (model, task.fold[1]))
+                (model, partial(data.vectors, instances=task.fold[1]))
                 for task, model in zip(tasks, fitted, strict=True)
                 if task.fold is not None
             ],
@@ -174,9 +175,8 @@ def mean_vectors(
 
     An estimator without models says zero.
     """
-    said = spread(
-        [(data.vectors, model, (model, None)) for of_one in models for model in of_one], n_jobs
-    )
+    ask = partial(data.vectors, instances=None)
+    said = spread([(model, ask) for of_one in models for model in of_one], n_jobs)
     result = np.zeros((len(models), *said[0].shape), dtype=said[0].dtype)
     vectors = iter(said)
     for mean, of_one in zip(result, models, strict=True):
@@ -187,22 +187,25 @@ def mean_vectors(
 
 
 def spread(
-    calls: Sequence[tuple[Callable[..., Any], BaseEstimator, tuple[Any, ...]]], n_jobs: int | None
+    calls: Sequence[tuple[BaseEstimator, Callable[[BaseEstimator], Any]]], n_jobs: int | None
 ) -> list[Any]:
-    """Return the results of calls (function, the model it works on, arguments), in order.
+    """Return what each function returns of its model, in order.
 
     Threads at one level only: the engine's forests come one after the other, each
-    spreading its trees; all others are spread over the threads, each with one.
+    spreading its trees over `n_jobs` threads; all others are spread over the threads,
+    each with one.
     """
     results: list[Any] = [None] * len(calls)
-    own = {i for i, (_, model, _) in enumerate(calls) if is_engine_forest(model)}
-    with parallel_config(n_jobs=n_jobs):
-        for i in sorted(own):
-            function, _, arguments = calls[i]
-            results[i] = function(*arguments)
-    others = [i for i in range(len(calls)) if i not in own]
+    others = []
+    for i, (model, call) in enumerate(calls):
+        if is_engine_forest(model):
+            threaded = copy(model)  # prediction must not change the model itself
+            threaded.n_jobs = n_jobs
+            results[i] = call(threaded)
+        else:
+            others.append(i)
     outputs = Parallel(n_jobs=n_jobs, prefer="threads")(
-        delayed(calls[i][0])(*calls[i][2]) for i in others
+        delayed(calls[i][1])(calls[i][0]) for i in others
     )
     for i, output in zip(others, outputs, strict=True):
         results[i] = output
@@ -218,7 +221,7 @@ class _Task(NamedTuple):
     seed: int
 
 
-def _fit(task: _Task, data: Instances) -> Any:
+def _fit(task: _Task, data: Instances, model: BaseEstimator) -> Any:
     if task.fold is None:
-        return data.fit_out_of_bag(task.model)
-    return data.fit(task.model, *task.fold, task.seed)
+        return data.fit_out_of_bag(model)
+    return data.fit(model, *task.fold, task.seed)

@@ -172,23 +172,26 @@ def default_scan_estimators(
 
 
 def seeded_clone(estimator: BaseEstimator, seed: int) -> BaseEstimator:
-    """Return an unfitted copy with every `random_state` set to `seed` and every `n_jobs` at 1.
+    """Return an unfitted copy with every `random_state` set to `seed`, on one thread.
 
     One thread an estimator, because scikit-learn's forests add up votes in the
     order in which their threads finish, and because the estimators themselves
-    are what is spread over the cores.
+    are what is spread over the cores. The engine's forests spread their trees: they
+    take as many threads as the layer has.
     """
     copy = clone(estimator)
     parameters = copy.get_params(deep=True)
-    settings = {}
+    settings: dict[str, int | None] = {}
     for name, value in parameters.items():
         owner, _, parameter = name.rpartition("__")
         if parameter == "random_state":
             settings[name] = seed
         elif parameter == "n_jobs":
+            holder = parameters[owner] if owner else copy
+            if isinstance(holder, HistForestClassifier | HistForestRegressor):
+                settings[name] = None
             # None is one thread in scikit-learn, but every core in LightGBM and XGBoost.
             # LogisticRegression warns where it is set at all.
-            module = type(parameters[owner] if owner else copy).__module__
-            if value is not None or not module.startswith("sklearn."):
+            elif value is not None or not type(holder).__module__.startswith("sklearn."):
                 settings[name] = 1
     return copy.set_params(**settings)

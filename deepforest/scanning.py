@@ -113,7 +113,7 @@ class WindowedArray(NamedTuple):
             vectors = class_vectors(model, windows, self.target.n_classes)
             return vectors.reshape(len(arrays), n_positions, self.target.width)
 
-        return self._pooled(said, len(rows), len(self.grid.offset))
+        return self._pooled(said, len(rows), len(self.grid.offset), None)
 
     def prior(self) -> NDArray[np.float64]:
         """Return the class prior at every pooled position."""
@@ -166,9 +166,11 @@ class WindowedArray(NamedTuple):
             result: Vectors = vectors
             return result
 
-        return self._pooled(said, len(codes.codes), 0)
+        return self._pooled(said, len(codes.codes), 0, forest.n_jobs)
 
-    def _pooled(self, said: Callable[[slice], Vectors], n: int, copied: int) -> Vectors:
+    def _pooled(
+        self, said: Callable[[slice], Vectors], n: int, copied: int, n_jobs: int | None
+    ) -> Vectors:
         """Return pooled class vectors (n, W), block by block.
 
         `said` gives the class vectors (r, n_positions, K) of a slice of the arrays;
@@ -184,7 +186,7 @@ class WindowedArray(NamedTuple):
             vectors = pool_positions(vectors, len(self.pool), self.pool, self.pool_method)
             return vectors.reshape(len(vectors), -1).astype(result.dtype)
 
-        parts = Parallel(prefer="threads", return_as="generator")(
+        parts = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")(
             delayed(pooled)(some) for some in blocks
         )
         for some, part in zip(blocks, parts, strict=True):

@@ -8,7 +8,13 @@ import pytest
 from sklearn.base import is_classifier, is_regressor
 
 from deepforest import default_estimators, default_scan_estimators
-from deepforest.estimators import ESTIMATORS, TASKS, import_lightgbm
+from deepforest.estimators import (
+    ESTIMATORS,
+    TASKS,
+    import_lightgbm,
+    random_forest,
+    seeded_clone,
+)
 from deepforest.forest import HistForestClassifier, HistForestRegressor
 from deepforest.models import gives_out_of_bag_votes, stops_early
 
@@ -117,3 +123,7 @@ def test_the_package_can_be_imported_without_lightgbms_library(tmp_path):
         check=True,
     )
     assert "libgomp1" in result.stdout
+
+
+def test_the_engines_forests_take_the_threads_of_the_layer():
+    assert seeded_clone(random_forest("classification", n_jobs=3), 0).n_jobs is None
