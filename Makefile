@@ -29,6 +29,7 @@ format: $(VENV)/.dev
 
 clean:
 	rm -rf $(VENV) $(VENV)-oldest .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find deepforest -name '*.nb[ic]' -delete
 
 $(VENV)/bin/python:
 	@test -n "$(PYTHON)" || { echo "deepforest needs Python 3.11 or newer: make PYTHON=/path/to/python3"; exit 1; }
