@@ -5,6 +5,13 @@ import os
 import tempfile
 from pathlib import Path
 
+from hypothesis import settings
+
+# CI asks the same questions every time; a developer's machine asks new ones.
+settings.register_profile("ci", derandomize=True)
+if os.environ.get("CI"):
+    settings.load_profile("ci")
+
 # numba's cache of a function does not see edits in the files of the functions it calls, so tests
 # use a folder named by the hash of all kernels. It has to be set before numba is imported.
 SOURCES = Path(__file__).parents[1] / "deepforest" / "_engine"
