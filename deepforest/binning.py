@@ -161,18 +161,25 @@ def image_bins(n_features: int) -> Bins:
     return Bins((edges,) * n_features, none, none)
 
 
-def code_table(X: NDArray[Any], weight: NDArray[np.float64] | None = None) -> CodedTable:
-    """Return ``X`` (n, d) coded as `HistForestClassifier` codes numeric columns by default.
+def code_table(
+    X: NDArray[Any],
+    weight: NDArray[np.float64] | None = None,
+    max_bins: int = MISSING,
+    *,
+    is_categorical: NDArray[np.bool_] | None = None,
+) -> CodedTable:
+    """Return ``X`` (n, d) and its codes as a forest grows on them.
 
-    Values of dtype ``uint8`` are their own codes. Rows of weight zero have no part in the
-    thresholds.
+    Values of dtype ``uint8`` are their own codes where none is a category. Rows of weight zero
+    leave no trace, not even in the thresholds.
     """
-    if X.dtype == np.uint8:
+    mask = np.zeros(X.shape[1], bool) if is_categorical is None else is_categorical
+    if X.dtype == np.uint8 and not mask.any():
         bins = image_bins(X.shape[1])
     else:
         X = X.astype(np.float32, copy=False)
         seen = X if weight is None or weight.all() else X[weight > 0]
-        bins = find_bins(seen, MISSING, np.zeros(X.shape[1], bool))
+        bins = find_bins(seen, max_bins, mask)
     return CodedTable(bins.code(X), bins)
 
 

@@ -20,14 +20,14 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
+from deepforest._validation import check_sample_weight
 from deepforest.binning import (
     MISSING,
     Bins,
     CodedTable,
     CodedWindows,
     categorical_mask,
-    find_bins,
-    image_bins,
+    code_table,
 )
 from deepforest.frames import FrameEncoder
 from deepforest.parameters import check_parameters, count_draws, count_features, count_rows
@@ -82,15 +82,10 @@ class _HistForest(BaseEstimator):
         )
         n, n_features = values.shape
         mask = categorical_mask(encoder.categorical, n_features)
-        if values.dtype == np.uint8 and not mask.any():
-            bins = image_bins(n_features)
-        else:
-            values = values.astype(np.float32, copy=False)
-            weight = _check_sample_weight(sample_weight, n)
-            # Rows of weight zero leave no trace, not even in the thresholds.
-            seen = values if weight is None or weight.all() else values[weight > 0]
-            bins = find_bins(seen, self.max_bins, mask)
-        self._fit_coded(CodedTable(bins.code(values), bins), y, sample_weight)
+        table = code_table(
+            values, check_sample_weight(sample_weight, n), self.max_bins, is_categorical=mask
+        )
+        self._fit_coded(table, y, sample_weight)
         self._encoder = encoder
         return self
 
@@ -101,7 +96,7 @@ class _HistForest(BaseEstimator):
         check_parameters(self)
         n, n_features = table.codes.shape
         check_consistent_length(table.codes, y, sample_weight)
-        targets, weight, fitted = self._encode_targets(y, _check_sample_weight(sample_weight, n))
+        targets, weight, fitted = self._encode_targets(y, check_sample_weight(sample_weight, n))
         n_draws = self._n_draws(n)
         seed = self._draw_seed()
         rows = rows_of_table(table, targets, weight, n_draws=n_draws, seed=seed)
@@ -135,7 +130,7 @@ class _HistForest(BaseEstimator):
         """
         check_parameters(self)
         n = len(windows.codes)
-        targets, weight, fitted = self._encode_targets(y, _check_sample_weight(sample_weight, n))
+        targets, weight, fitted = self._encode_targets(y, check_sample_weight(sample_weight, n))
         seed = self._draw_seed()
         rows = rows_of_windows(
             windows,
@@ -400,7 +395,7 @@ class HistForestClassifier(ClassifierMixin, _HistForest):
         classes, codes = np.unique(labels, return_inverse=True)
         if self.class_weight is not None:
             by_class = compute_sample_weight(self.class_weight, labels)
-            weight = _check_sample_weight(
+            weight = check_sample_weight(
                 by_class if weight is None else weight * by_class, len(labels)
             )
         return codes.astype(np.int32), weight, {"classes_": classes, "_n_columns": len(classes)}
@@ -616,28 +611,3 @@ class HistForestRegressor(RegressorMixin, _HistForest):
     def _shape(self, mean: NDArray[np.float64]) -> NDArray[np.float64]:
         values: NDArray[np.float64] = mean + self._center
         return values[:, 0] if self._flat else values
-
-
-def _check_sample_weight(
-    sample_weight: ArrayLike | None, n_samples: int
-) -> NDArray[np.float64] | None:
-    """Return weights as float64, or raise an error that says what is wrong with them."""
-    if sample_weight is None:
-        return None
-    weight = np.asarray(sample_weight, dtype=np.float64)
-    if weight.shape != (n_samples,):
-        raise ValueError(
-            f"sample_weight must have one entry for each of the {n_samples} rows, "
-            f"got shape {weight.shape}."
-        )
-    if not np.isfinite(weight).all() or weight.min() < 0:
-        raise ValueError(
-            "sample_weight must be finite and not negative, got values from "
-            f"{weight.min()} to {weight.max()}. Leave rows out by giving them weight 0."
-        )
-    if weight.max() == 0:
-        raise ValueError(
-            "sample_weight must be positive for at least one row, got only zeros. "
-            "Pass None for equal weights."
-        )
-    return weight

@@ -77,7 +77,7 @@ def augmented_table(grain: Table, vectors: Vectors | None) -> Table:
     """
     if vectors is None:
         return grain
-    columns = flattened(vectors)
+    columns = np.hstack([*vectors])
     codes = grain.codes
     if codes is not None:
         codes = concatenate([codes, code_table(columns, grain.target.sample_weight)])
@@ -86,10 +86,4 @@ def augmented_table(grain: Table, vectors: Vectors | None) -> Table:
 
 def augmented(X: NDArray[Any], vectors: Vectors | None) -> NDArray[Any]:
     """Return new rows (n, d) with class vectors (m, n, K) as further columns."""
-    return X if vectors is None else np.hstack([X, flattened(vectors)])
-
-
-def flattened(vectors: Vectors) -> Vectors:
-    """Return class vectors (m, n, K) as augmented features (n, m*K)."""
-    m, n, width = vectors.shape
-    return vectors.transpose(1, 0, 2).reshape(n, m * width)
+    return X if vectors is None else np.hstack([X, *vectors])

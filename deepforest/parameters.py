@@ -6,21 +6,22 @@ from math import ceil, log2, sqrt
 from numbers import Integral, Real
 from typing import Any
 
+from deepforest._validation import check_choice, check_integer
 from deepforest.binning import check_max_bins
 
 
 def check_parameters(forest: Any) -> None:
     """Raise an error that names the parameter, its value and the remedy if one is of no use."""
-    _check_count(forest, "n_estimators", least=1)
-    _check_choice(forest, "splitter", ("best", "random"))
+    check_integer("n_estimators", forest.n_estimators, at_least=1)
+    check_choice("splitter", forest.splitter, ("best", "random"))
     criteria = ("gini",) if hasattr(forest, "class_weight") else ("squared_error",)
-    _check_choice(forest, "criterion", criteria)
+    check_choice("criterion", forest.criterion, criteria)
     if isinstance(forest.max_features, str):
-        _check_choice(forest, "max_features", ("sqrt", "log2"))
+        check_choice("max_features", forest.max_features, ("sqrt", "log2"))
     elif forest.max_features is not None:
         _check_count_or_share(forest, "max_features", least=1)
     if forest.max_depth is not None:
-        _check_count(forest, "max_depth", least=1)
+        check_integer("max_depth", forest.max_depth, at_least=1)
     _check_count_or_share(forest, "min_samples_split", least=2)
     _check_count_or_share(forest, "min_samples_leaf", least=1)
     check_max_bins(forest.max_bins)
@@ -38,18 +39,6 @@ def check_parameters(forest: Any) -> None:
         )
 
 
-def _check_choice(forest: Any, name: str, choices: tuple[str, ...]) -> None:
-    value = getattr(forest, name)
-    if value not in choices:
-        raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, got {value!r}.")
-
-
-def _check_count(forest: Any, name: str, least: int) -> None:
-    value = getattr(forest, name)
-    if isinstance(value, bool) or not isinstance(value, Integral) or int(value) < least:
-        raise ValueError(f"{name} must be an integer of at least {least}, got {value!r}.")
-
-
 def _check_count_or_share(forest: Any, name: str, least: int) -> None:
     value = getattr(forest, name)
     if not isinstance(value, bool):
@@ -58,7 +47,7 @@ def _check_count_or_share(forest: Any, name: str, least: int) -> None:
         if isinstance(value, Real) and not isinstance(value, Integral) and 0 < float(value) <= 1:
             return
     raise ValueError(
-        f"{name} must be an integer of at least {least} or a share in (0, 1], got {value!r}."
+        f"{name}={value!r} must be an integer of at least {least} or a share in (0, 1]."
     )
 
 

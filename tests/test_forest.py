@@ -312,14 +312,14 @@ def test_max_depth_and_apply():
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"n_estimators": 0}, "n_estimators must be an integer of at least 1, got 0"),
-        ({"splitter": "worst"}, "splitter must be one of 'best', 'random', got 'worst'"),
-        ({"criterion": "chaos"}, "criterion must be one of"),
-        ({"max_features": "all"}, "max_features must be one of"),
-        ({"max_features": 1.5}, "max_features must be"),
-        ({"max_depth": 0}, "max_depth must be"),
-        ({"min_samples_split": 1}, "min_samples_split must be"),
-        ({"min_samples_leaf": 0.0}, "min_samples_leaf must be"),
+        ({"n_estimators": 0}, "n_estimators=0 must be an integer of at least 1"),
+        ({"splitter": "worst"}, "splitter='worst' must be one of 'best', 'random'"),
+        ({"criterion": "chaos"}, "criterion='chaos' must be one of"),
+        ({"max_features": "all"}, "max_features='all' must be one of"),
+        ({"max_features": 1.5}, "max_features=1.5 must be"),
+        ({"max_depth": 0}, "max_depth=0 must be"),
+        ({"min_samples_split": 1}, "min_samples_split=1 must be"),
+        ({"min_samples_leaf": 0.0}, "min_samples_leaf=0.0 must be"),
         ({"max_bins": 256}, "max_bins must be"),
         ({"max_samples": 0.5, "bootstrap": False}, "needs bootstrap=True"),
         ({"oob_score": True, "bootstrap": False}, "needs bootstrap=True"),
@@ -337,10 +337,10 @@ def test_bad_parameters(parameters, message):
 @pytest.mark.parametrize(
     ("weight", "message"),
     [
-        ([0, 0], "positive for at least one row"),
-        ([1, -1], "not negative"),
-        ([1, np.nan], "finite"),
-        ([[1], [1]], "one entry for each"),
+        ([0, 0], "sample_weight is zero for every row: give at least one row a weight"),
+        ([1, -1], r"sample_weight holds negative weights \(the least is -1.0\)"),
+        ([1, np.nan], "sample_weight holds NaN or infinity: pass finite weights"),
+        ([[1], [1]], r"sample_weight has shape \(2, 1\), but X has 2 rows"),
     ],
 )
 def test_bad_weights(Forest, weight, message):

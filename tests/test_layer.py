@@ -9,7 +9,6 @@ from deepforest.layer import (
     augmented,
     augmented_table,
     fit_layer,
-    flattened,
     grain_table,
 )
 from deepforest.splits import make_splits
@@ -46,7 +45,6 @@ def test_an_estimator_that_is_not_used_keeps_no_models_and_says_zero():
 
 def test_class_vectors_stand_side_by_side_as_further_columns():
     vectors = np.array([[[1, 2], [3, 4]], [[5, 6], [7, 8]]], dtype=np.float32)  # (m, n, K)
-    assert flattened(vectors).tolist() == [[1, 2, 5, 6], [3, 4, 7, 8]]
     assert augmented(X[:2], vectors).tolist() == [[0, 1, 1, 2, 5, 6], [2, 3, 3, 4, 7, 8]]
 
 
