@@ -21,6 +21,7 @@ from sklearn.utils.validation import (
 )
 
 from deepforest._validation import check_sample_weight
+from deepforest.bags import TreeRows, draw_bag, rows_of_table, rows_of_windows
 from deepforest.binning import (
     MISSING,
     Bins,
@@ -31,14 +32,7 @@ from deepforest.binning import (
 )
 from deepforest.frames import FrameEncoder
 from deepforest.parameters import check_parameters, count_draws, count_features, count_rows
-from deepforest.trees import (
-    TreeRows,
-    Trees,
-    draw_bag,
-    grow_trees,
-    rows_of_table,
-    rows_of_windows,
-)
+from deepforest.trees import Trees, grow_trees
 
 NO_LIMIT = 2**31 - 1
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deepforest._engine import growing
+from deepforest._engine import bags, growing
 from deepforest._engine.growing_targets import grow_targets
 from deepforest._engine.random import next_random, random_below, tree_state
 
@@ -219,12 +219,12 @@ def test_code_255_is_a_value_where_nothing_is_missing():
 
 def test_bags():
     with np.errstate(over="ignore"):
-        bag = growing.draw_bag(1000, 50, 3, 4)
+        bag = bags.draw_bag(1000, 50, 3, 4)
         assert bag.sum() == 1000
-        np.testing.assert_array_equal(bag, growing.draw_bag(1000, 50, 3, 4))
-        assert (bag != growing.draw_bag(1000, 50, 3, 5)).any()
+        np.testing.assert_array_equal(bag, bags.draw_bag(1000, 50, 3, 4))
+        assert (bag != bags.draw_bag(1000, 50, 3, 5)).any()
         weight = np.array([0, 1, 0, 3, 0.0])
-        bag = growing.draw_weighted_bag(4000, np.cumsum(weight), 3, 4)
+        bag = bags.draw_weighted_bag(4000, np.cumsum(weight), 3, 4)
     assert bag[[0, 2, 4]].sum() == 0
     assert bag.sum() == 4000
     assert bag[3] / 4000 == pytest.approx(0.75, abs=0.03)

@@ -10,8 +10,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.tree import DecisionTreeClassifier
 
 from deepforest import CascadeForestClassifier, MultiGrainedScanner
-from deepforest.scanning import WindowedArray
 from deepforest.target import Target
+from deepforest.windowed import WindowedArray
 from deepforest.windows import window_grid
 
 TREE = [("tree", DecisionTreeClassifier(max_depth=3))]
@@ -226,7 +226,7 @@ def test_the_size_of_blocks_changes_nothing(shape, monkeypatch):
 
     expected = features()
     for values in (1, 100, 333):
-        monkeypatch.setattr("deepforest.scanning.BLOCK_VALUES", values)
+        monkeypatch.setattr("deepforest.windowed.BLOCK_VALUES", values)
         np.testing.assert_array_equal(features(), expected)
 
 

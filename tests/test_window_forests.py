@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from naive import pooled as pooled_naive
 
-from deepforest import MultiGrainedScanner, scanning
+from deepforest import MultiGrainedScanner, windowed
+from deepforest.bags import draw_bag, rows_of_windows
 from deepforest.binning import CodedWindows, code_arrays, window_bins
 from deepforest.forest import HistForestClassifier, HistForestRegressor
-from deepforest.trees import draw_bag, rows_of_windows
 from deepforest.windows import gather_windows, window_grid
 
 
@@ -132,7 +132,7 @@ def test_neither_blocks_nor_threads_change_a_feature(monkeypatch):
     X, y = images(25)
     settings = {"windows": [2, 0.6], "n_estimators": 4, "random_state": 0}
     features = MultiGrainedScanner(**settings).fit_transform(X, y)
-    monkeypatch.setattr(scanning, "BLOCK_VALUES", 50)
+    monkeypatch.setattr(windowed, "BLOCK_VALUES", 50)
     assert np.array_equal(features, MultiGrainedScanner(**settings, n_jobs=2).fit_transform(X, y))
 
 

@@ -68,32 +68,6 @@ class Tree(NamedTuple):
     importances: NDArray[np.float64]  # (n_features,) decrease of impurity times weight
 
 
-@njit(nogil=True, cache=True)
-def draw_bag(n_draws: int, n: int, seed: int, tree: int) -> NDArray[np.int32]:
-    """Return how often each of ``n`` rows is drawn in ``n_draws`` draws with replacement."""
-    state = tree_state(seed, 2 * tree)
-    counts = np.zeros(n, np.int32)
-    for _ in range(n_draws):
-        counts[random_below(state, n)] += 1
-    return counts
-
-
-@njit(nogil=True, cache=True)
-def draw_weighted_bag(
-    n_draws: int, cumulated: NDArray[np.float64], seed: int, tree: int
-) -> NDArray[np.int32]:
-    """As ``draw_bag``, with probabilities whose running sum is ``cumulated``."""
-    state = tree_state(seed, 2 * tree)
-    n = cumulated.size
-    counts = np.zeros(n, np.int32)
-    scale = cumulated[n - 1] / 4294967296.0
-    for _ in range(n_draws):
-        # `right` never lands on a row of weight zero.
-        place = np.searchsorted(cumulated, random_below(state, 4294967296) * scale, side="right")
-        counts[min(place, n - 1)] += 1
-    return counts
-
-
 class Bag(NamedTuple):
     """The rows that one tree sees, in the order of their classes."""
 
