@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -63,6 +64,11 @@ class CodedTable:
 
     codes: NDArray[np.uint8]
     bins: Bins
+
+    @cached_property
+    def by_rows(self) -> NDArray[np.uint8]:
+        """The codes in row-major order, made once for all trees of all forests."""
+        return _by_columns(self.codes.T).T
 
     def take(self, rows: NDArray[np.intp]) -> CodedTable:
         """Return the table of some rows."""

@@ -32,7 +32,7 @@ from deepforest.binning import (
 )
 from deepforest.frames import FrameEncoder
 from deepforest.parameters import check_parameters, count_draws, count_features, count_rows
-from deepforest.trees import Trees, grow_trees
+from deepforest.trees import TreeCodes, Trees, codes_of_table, codes_of_windows, grow_trees
 
 NO_LIMIT = 2**31 - 1
 
@@ -88,18 +88,17 @@ class _HistForest(BaseEstimator):
     ) -> Self:
         """As ``fit``, from codes, so that a cascade codes its columns once for many forests."""
         check_parameters(self)
-        n, n_features = table.codes.shape
+        n = len(table.codes)
         check_consistent_length(table.codes, y, sample_weight)
         targets, weight, fitted = self._encode_targets(y, check_sample_weight(sample_weight, n))
         n_draws = self._n_draws(n)
         seed = self._draw_seed()
         rows = rows_of_table(table, targets, weight, n_draws=n_draws, seed=seed)
-        flat, offset = table.codes.T.reshape(-1), np.arange(n_features) * n
         has_missing = table.bins.keeps_missing.copy()
         for f in np.flatnonzero(has_missing):
             has_missing[f] = (table.codes[:, f] == MISSING).any()
         trees, importances = self._grow(
-            flat, offset, table.bins, has_missing, rows, fitted, n, seed
+            codes_of_table(table), table.bins, has_missing, rows, fitted, n, seed
         )
         if self.oob_score:
             bags = self._bags(n, weight, seed)
@@ -135,10 +134,9 @@ class _HistForest(BaseEstimator):
             seed=seed,
         )
         n_rows = min(n * len(windows.base), max_windows)
-        flat = windows.codes.reshape(-1)
-        has_missing = windows.bins.keeps_missing & (flat == MISSING).any()
+        has_missing = windows.bins.keeps_missing & (windows.codes == MISSING).any()
         trees, importances = self._grow(
-            flat, windows.offset, windows.bins, has_missing, rows, fitted, n_rows, seed
+            codes_of_windows(windows), windows.bins, has_missing, rows, fitted, n_rows, seed
         )
         self._set_fitted(trees, importances, fitted)
         return self._bags(n, weight, seed) if self.bootstrap else None
@@ -158,8 +156,7 @@ class _HistForest(BaseEstimator):
 
     def _grow(
         self,
-        flat: NDArray[np.uint8],
-        offset: NDArray[np.int64],
+        codes: TreeCodes,
         bins: Bins,
         has_missing: NDArray[np.bool_],
         rows: Callable[[int], TreeRows],
@@ -169,8 +166,7 @@ class _HistForest(BaseEstimator):
     ) -> tuple[Trees, NDArray[np.float64]]:
         """Grow the trees by the parameters; ``n`` is what shares of the rows refer to."""
         return grow_trees(
-            flat,
-            offset,
+            codes,
             bins,
             has_missing,
             rows,
@@ -178,7 +174,7 @@ class _HistForest(BaseEstimator):
             n_trees=self.n_estimators,
             rules={
                 "random_splits": self.splitter == "random",
-                "max_features": count_features(self.max_features, len(offset)),
+                "max_features": count_features(self.max_features, len(codes.offset)),
                 "max_depth": NO_LIMIT if self.max_depth is None else self.max_depth,
                 "min_samples_split": count_rows(self.min_samples_split, n, 2),
                 "min_samples_leaf": count_rows(self.min_samples_leaf, n, 1),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from joblib import effective_n_jobs
@@ -12,10 +12,13 @@ from numpy.typing import NDArray
 from sklearn.utils.parallel import Parallel, delayed
 
 from deepforest.bags import TreeRows
-from deepforest.binning import Bins, CodedWindows
+from deepforest.binning import Bins, CodedTable, CodedWindows
 
 BLOCK_BYTES = 2**19
 """Rows of about so many bytes go down a tree together, and stay in the cache from tree to tree."""
+
+NEAR_ROWS = 4096
+"""Nodes of fewer rows read the table row by row (docs/engine.md has the measurement)."""
 
 BLOCK_ROWS = 512
 """Blocks are a multiple of so many rows, which are whole bytes of a bag."""
@@ -289,9 +292,32 @@ def _by_rows(X: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int64]]:
     return np.ascontiguousarray(X).ravel(), np.arange(len(X)) * X.shape[1]
 
 
+class TreeCodes(NamedTuple):
+    """Codes as trees grow on them; see ``_engine.growing.Table``."""
+
+    flat: NDArray[np.uint8]
+    offset: NDArray[np.int64]  # (n_features,)
+    near: NDArray[np.uint8]
+    near_rows: int
+
+
+def codes_of_table(table: CodedTable) -> TreeCodes:
+    """Return the codes of a table, for rows with their numbers as addresses."""
+    n, n_features = table.codes.shape
+    flat, offset = table.codes.T.reshape(-1), np.arange(n_features) * n
+    if table.codes.size >= 2**31:
+        return TreeCodes(flat, offset, flat[:0], 0)
+    return TreeCodes(flat, offset, table.by_rows.reshape(-1), NEAR_ROWS)
+
+
+def codes_of_windows(windows: CodedWindows) -> TreeCodes:
+    """Return the codes of windows, wherever they lie."""
+    flat = windows.codes.reshape(-1)
+    return TreeCodes(flat, windows.offset, flat[:0], 0)
+
+
 def grow_trees(
-    flat: NDArray[np.uint8],
-    offset: NDArray[np.int64],
+    codes: TreeCodes,
     bins: Bins,
     has_missing: NDArray[np.bool_],
     rows: Callable[[int], TreeRows],
@@ -307,9 +333,7 @@ def grow_trees(
 
     Parameters
     ----------
-    flat : array of uint8
-        Codes; feature ``f`` of the row at ``base`` is ``flat[base + offset[f]]``.
-    offset : array of int64, shape (n_features,)
+    codes : TreeCodes
     bins : Bins
         What the codes mean.
     has_missing : array of bool, shape (n_features,)
@@ -332,11 +356,12 @@ def grow_trees(
     importances : array of float64, shape (n_features,)
         Mean decrease of impurity, normalised.
     """
-    table = (flat, offset, has_missing, bins.is_categorical)
+    kinds = has_missing, bins.is_categorical
     grown = Parallel(n_jobs=n_jobs, verbose=verbose, prefer="threads")(
-        delayed(_grow)(table, rows, n_classes, rules, seed, number) for number in range(n_trees)
+        delayed(_grow)(codes, kinds, rows, n_classes, rules, seed, number)
+        for number in range(n_trees)
     )
-    importances = np.zeros(len(offset))
+    importances = np.zeros(len(codes.offset))
     for tree in grown:
         # Rounding may leave a feature that only ever made useless splits just below zero.
         own = np.maximum(tree.importances, 0.0)
@@ -348,7 +373,8 @@ def grow_trees(
 
 
 def _grow(
-    table: tuple[NDArray[Any], ...],
+    codes: TreeCodes,
+    kinds: tuple[NDArray[np.bool_], NDArray[np.bool_]],
     rows: Callable[[int], TreeRows],
     n_classes: int | None,
     rules: dict[str, Any],
@@ -360,8 +386,7 @@ def _grow(
     from deepforest._engine.growing_targets import grow_targets
 
     base, y, weight, order = rows(number)
-    flat, offset, has_missing, is_categorical = table
-    addresses = growing.Table(flat, base, offset, has_missing, is_categorical)
+    addresses = growing.Table(codes.flat, base, codes.offset, codes.near, codes.near_rows, *kinds)
     limits = growing.Rules(**rules)
     # As in draw_bag.
     with np.errstate(over="ignore"):

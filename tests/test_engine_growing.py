@@ -35,20 +35,19 @@ def rules(d, random_splits=False, max_depth=1000, min_split=2, min_leaf=1):
     return growing.Rules(random_splits, d, max_depth, min_split, min_leaf)
 
 
-def as_table(codes, keeps_missing, is_categorical):
+def as_table(codes, keeps_missing, is_categorical, near_rows=20):
     n, d = codes.shape
-    flat = codes.T.reshape(-1)
-    return growing.Table(
-        flat, np.arange(n, dtype=np.int32), np.arange(d) * n, keeps_missing, is_categorical
-    )
+    flat, near = codes.T.reshape(-1), codes.reshape(-1)
+    base, offset = np.arange(n, dtype=np.int32), np.arange(d) * n
+    return growing.Table(flat, base, offset, near, near_rows, keeps_missing, is_categorical)
 
 
-def grow(data, rule, seed=0):
+def grow(data, rule, seed=0, near_rows=20):
     codes, keeps_missing, is_categorical, y, weight, n_classes = data
     order = np.argsort(y, kind="stable")
     with np.errstate(over="ignore"):
         return growing.grow_classes(
-            as_table(codes, keeps_missing, is_categorical),
+            as_table(codes, keeps_missing, is_categorical, near_rows),
             y,
             weight,
             order,
@@ -59,13 +58,12 @@ def grow(data, rule, seed=0):
         )
 
 
-def grow_real(data, targets, rule, seed=0):
+def grow_real(data, targets, rule, seed=0, near_rows=20):
     codes, keeps_missing, is_categorical, _, weight, _ = data
     order = np.arange(len(codes))
     with np.errstate(over="ignore"):
-        return grow_targets(
-            as_table(codes, keeps_missing, is_categorical), targets, weight, order, rule, seed, 0
-        )
+        table = as_table(codes, keeps_missing, is_categorical, near_rows)
+        return grow_targets(table, targets, weight, order, rule, seed, 0)
 
 
 def kinds(data, f):
@@ -150,6 +148,22 @@ def test_leaves_hold_the_shares_of_their_rows(data, random_splits, min_leaf, max
         else:
             np.testing.assert_allclose(tree.leaf_values[~tree.leaf[node]], shares)
     np.testing.assert_allclose(tree.importances, importances, atol=1e-9)
+
+
+@given(tables(), st.booleans())
+@settings(deadline=None, max_examples=30)
+def test_the_order_of_the_codes_in_memory_changes_nothing(data, random_splits):
+    rule = rules(2, random_splits)
+    targets = data[3][:, None].astype(float)
+    for far, near in (
+        (grow(data, rule, near_rows=0), grow(data, rule, near_rows=1000)),
+        (
+            grow_real(data, targets, rule, near_rows=0),
+            grow_real(data, targets, rule, near_rows=1000),
+        ),
+    ):
+        for one, other in zip(far, near, strict=True):
+            np.testing.assert_array_equal(one, other)
 
 
 @given(tables())

@@ -39,15 +39,18 @@ class TargetNode(NamedTuple):
 
 
 @njit(**KERNEL)
-def load_targets(bag: Bag, rows: NDArray[np.int32], start: int, end: int, node: TargetNode) -> bool:
+def load_targets(
+    table: Table, bag: Bag, rows: NDArray[np.int32], start: int, end: int, node: TargetNode
+) -> bool:
     """Read a node's rows into ``node``; say whether all have the same targets."""
     for k in range(node.total.size):
         node.total[k] = 0
+    step = np.int32(table.offset.size if end - start < table.near_rows else 1)
     first = rows[start]
     same = True
     for i in range(end - start):
         r = rows[start + i]
-        node.address[i] = bag.base[r]
+        node.address[i] = bag.base[r] * step
         weight = bag.weight[r]
         node.value[i, 0] = weight
         node.total[0] += weight
@@ -87,6 +90,8 @@ def search_targets(
     best_score = NO_SPLIT
     split.feature[0] = -1
     varied = False
+    near = n < table.near_rows
+    flat = table.near if near else table.flat
     while (drawn < rules.max_features or not varied) and unseen_known + end - n_known > 0:
         drawn += 1
         d = random_below(state, unseen_known + end - n_known)
@@ -95,10 +100,11 @@ def search_targets(
             continue
         d += n_known - unseen_known
         f = features[d]
+        offset = np.int64(f) if near else table.offset[f]
         if rules.random_splits:
             score, code, missing_left = random_split_targets(
-                table.flat,
-                table.offset[f],
+                flat,
+                offset,
                 node,
                 n,
                 table.keeps_missing[f],
@@ -109,8 +115,8 @@ def search_targets(
             )
         else:
             score, code, missing_left = best_split_targets(
-                table.flat,
-                table.offset[f],
+                flat,
+                offset,
                 node,
                 n,
                 table.keeps_missing[f],
@@ -164,7 +170,7 @@ def grow_target_nodes(
         node, start, end = stack[n_stack, 0], stack[n_stack, 1], stack[n_stack, 2]
         depth, n_constant, parent_feature = stack[n_stack, 3], stack[n_stack, 4], stack[n_stack, 5]
         n = end - start
-        same = load_targets(bag, rows, start, end, node_rows)
+        same = load_targets(table, bag, rows, start, end, node_rows)
         node_purity = target_purity(total)
         if parent_feature >= 0:
             importances[parent_feature] += node_purity
@@ -180,7 +186,7 @@ def grow_target_nodes(
                 leaf_values[n_leaves, k - 1] = total[k] / total[0]
             n_leaves += 1
             continue
-        n_left = choose_sides(table, bag.base, rows, start, end, split, goes_left)
+        n_left = choose_sides(table, node_rows.address, n, split, goes_left)
         divide(rows, start, end, goes_left, buffer)
         importances[feature] -= node_purity
         n_left_sets = write_split(
