@@ -103,7 +103,7 @@ class _HistForest(BaseEstimator):
         if self.oob_score:
             bags = self._bags(n, weight, seed)
             sums, counts = trees.votes(
-                table.codes, fitted["_n_columns"], self.n_jobs, np.packbits(bags, axis=1)
+                table.by_rows, fitted["_n_columns"], self.n_jobs, np.packbits(bags, axis=1)
             )
             fitted |= self._out_of_bag(sums, counts, targets, weight, fitted)
         self._set_fitted(trees, importances, fitted)
@@ -225,8 +225,10 @@ class _HistForest(BaseEstimator):
         if values.dtype == np.uint8 and not bins.keeps_missing.any():
             return values
         values = values.astype(np.float32, copy=False)
-        # Categories are known by their codes only.
-        return bins.code(values) if bins.is_categorical.any() else values
+        # Categories are known by their codes only. Where trees are many a value is read more often
+        # than it is coded, and a row of codes takes a quarter of the cache.
+        coded = bins.keeps_missing.all() and values.shape[1] <= len(self.trees_.roots)
+        return bins.code(values) if coded or bins.is_categorical.any() else values
 
     def _mean(self, values: NDArray[Any]) -> NDArray[np.float64]:
         """Return the mean of what the trees say, (n, columns)."""
@@ -439,7 +441,7 @@ class HistForestClassifier(ClassifierMixin, _HistForest):
 
     def _predict_coded(self, table: CodedTable) -> NDArray[np.float64]:
         """As ``predict_proba``, from codes with the same bins as in ``_fit_coded``."""
-        return self._mean(table.codes)
+        return self._mean(table.by_rows)
 
 
 class HistForestRegressor(RegressorMixin, _HistForest):
@@ -590,7 +592,7 @@ class HistForestRegressor(RegressorMixin, _HistForest):
 
     def _predict_coded(self, table: CodedTable) -> NDArray[np.float64]:
         """As ``predict``, from codes with the same bins as in ``_fit_coded``."""
-        return self._shape(self._mean(table.codes))
+        return self._shape(self._mean(table.by_rows))
 
     def __sklearn_tags__(self) -> Any:
         """Return the tags: several targets are welcome."""

@@ -227,8 +227,8 @@ def _real_thresholds(
 
 
 def _shares(n: int, n_jobs: int | None) -> list[slice]:
-    """Divide rows among threads, two parts for each; a part begins at a whole byte of a bag."""
-    parts = 2 * effective_n_jobs(n_jobs)
+    """Divide rows among threads, each to read all trees; parts begin at whole bytes of a bag."""
+    parts = effective_n_jobs(n_jobs)
     return _chunks(n, -(-n // (parts * BLOCK_ROWS)) * BLOCK_ROWS)
 
 

@@ -210,6 +210,19 @@ def test_pixels_beside_augmented_columns(digits):
     np.testing.assert_array_equal(forest.predict_proba(raw), shares)
 
 
+@pytest.mark.parametrize("missing", [False, True])
+def test_coding_before_reading_trees_changes_nothing(missing):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(2000, 5)).astype(np.float32)
+    if missing:
+        X[rng.random(X.shape) < 0.1] = np.nan
+    y = (np.nan_to_num(X[:, 0]) > X[:, 1]).astype(int)
+    forest = HistForestClassifier(20, random_state=0).fit(X[:1000], y[:1000])
+    assert forest._values(X).dtype == np.uint8
+    votes, _ = forest.trees_.votes(X, 2, None)
+    np.testing.assert_array_equal(forest.predict_proba(X), votes / 20)
+
+
 def test_images_use_all_256_codes_without_binning():
     X = np.arange(256, dtype=np.uint8)[:, None]
     forest = HistForestRegressor(1, bootstrap=False).fit(X, np.arange(256.0))
