@@ -208,17 +208,31 @@ def _thresholds(column: NDArray[np.float32], max_bins: int) -> NDArray[np.float3
     new = np.empty(values.size, bool)
     new[0] = True
     np.not_equal(values[1:], values[:-1], out=new[1:])
-    distinct = values[new]
+    starts = np.flatnonzero(new)
+    distinct = values[starts]
     if distinct.size > max_bins:
-        # The distinct values at equal steps of rank: a value that many rows share takes up one
-        # bin, however many they are, and all others share the remaining ones evenly.
-        cuts = np.linspace(0, distinct.size, max_bins + 1)[1:-1].round().astype(np.intp)
+        cuts = _even_cuts(np.diff(starts, append=values.size), max_bins)
     else:
         cuts = np.arange(1, distinct.size)
     below, above = distinct[cuts - 1], distinct[cuts]
     middle = below / np.float32(2) + above / np.float32(2)
     # Between neighbouring floats the middle may round up to the upper one.
     return np.where((middle >= below) & (middle < above), middle, below)
+
+
+def _even_cuts(counts: NDArray[np.intp], n_bins: int) -> NDArray[np.intp]:
+    """Return where runs of equal values begin that hold about equally many rows.
+
+    A value that more rows share than a bin's worth would leave bins empty, so it counts as one
+    bin's worth: the ``limit`` at which ``n_bins`` of them make up the sum of the counts cut to it.
+    """
+    limit, heavy = counts.sum() / n_bins, counts < 0
+    while (counts > limit).sum() > heavy.sum():
+        heavy = counts > limit
+        limit = counts[~heavy].sum() / (n_bins - heavy.sum())
+    mass = np.minimum(counts, limit)
+    bins = ((mass.cumsum() - mass / 2) / limit).astype(np.intp)
+    return np.flatnonzero(np.diff(bins)) + 1
 
 
 def _categories(column: NDArray[np.float32], max_bins: int) -> NDArray[np.float32]:
@@ -232,7 +246,7 @@ class Binner(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     """Replace values by codes from 0 to 254, and missing values by 255.
 
     Values are rounded to float32 first. A column of up to ``max_bins`` distinct values gets a code
-    for each of them; one of more gets codes for about equally many distinct values each.
+    for each of them; one of more gets codes for about equally many rows each.
 
     Parameters
     ----------

@@ -28,11 +28,21 @@ def test_codes_keep_the_order_of_values(x, max_bins):
     assert np.unique(codes[~missing]).size == min(distinct, max_bins)
 
 
-def test_bins_hold_about_equally_many_distinct_values():
-    x = np.concatenate([np.zeros(1000), np.arange(1, 1000)])[:, None]
+def test_bins_hold_about_equally_many_rows_beside_a_value_that_most_rows_share():
+    x = np.concatenate([np.zeros(5000), np.arange(1, 1000)])[:, None]
     codes = Binner(10).fit_transform(x)[:, 0]
-    counts = [np.unique(x[codes == c]).size for c in range(10)]
-    assert min(counts) == max(counts) == 100
+    assert np.bincount(codes).tolist() == [5000] + [111] * 9
+
+
+@given(st.lists(st.integers(1, 100), min_size=3, max_size=40), st.integers(2, 9))
+@settings(deadline=None)
+def test_no_bin_holds_more_than_its_share_and_one_value(counts, max_bins):
+    x = np.repeat(np.arange(len(counts)), counts)[:, None]
+    codes = Binner(max_bins).fit_transform(x)[:, 0]
+    rows = np.bincount(codes)
+    assert len(rows) == min(len(counts), max_bins)
+    single = np.array([len(np.unique(x[codes == c])) == 1 for c in range(len(rows))])
+    assert (rows[~single] <= len(x) / len(rows) + max(counts)).all()
 
 
 def test_neighbouring_floats_are_told_apart():
