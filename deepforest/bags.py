@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 from deepforest.binning import CodedTable, CodedWindows
 
+# Windows that are present are looked up in blocks of about so many.
+BLOCK_WINDOWS = 2**20
+
 
 class TreeRows(NamedTuple):
     """The rows that one tree is grown on."""
@@ -72,8 +75,8 @@ def rows_of_windows(
     """Return a function from a tree's number to the windows that it is grown on.
 
     A bag draws arrays: all windows of an array are in it or none. Of the windows of the arrays in
-    the bag at most ``max_windows`` are taken, each equally likely and none twice; a window weighs
-    as much as its array.
+    the bag (those that are present) at most ``max_windows`` are taken, each equally likely and none
+    twice; a window weighs as much as its array.
     """
     n, n_values = windows.codes.shape
     n_windows = len(windows.base)
@@ -81,18 +84,81 @@ def rows_of_windows(
     def rows(number: int) -> TreeRows:
         counts = draw_bag(n_draws, weight, n, seed, number)
         arrays = np.flatnonzero(counts > 0)
-        taken = np.arange(len(arrays) * n_windows)
-        if len(taken) > max_windows:
-            rng = np.random.default_rng((seed, number))
-            taken = rng.choice(len(taken), max_windows, replace=False, shuffle=False)
-            taken.sort()  # neighbours in memory stay neighbours
-        place, window = np.divmod(taken, n_windows)
+        place, window = draw_windows(
+            arrays, n_windows, windows.present, max_windows, (seed, number)
+        )
         array = arrays[place]
         base = (array * n_values + windows.base[window]).astype(np.int32)
         labels = y[array]
         return TreeRows(base, labels, counts[array], grouped_by_class(labels))
 
     return rows
+
+
+def draw_windows(
+    arrays: NDArray[np.intp],
+    n_windows: int,
+    present: NDArray[np.bool_] | None,
+    max_windows: int,
+    seed: int | tuple[int, int],
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return at most ``max_windows`` windows of some arrays, in the order of the arrays.
+
+    Parameters
+    ----------
+    arrays : array of int
+    n_windows : int
+        Windows of an array.
+    present : array of bool, shape (n_arrays, n_windows), or None
+        The windows to draw from, of all arrays; None stands for all.
+    max_windows : int
+        Where there are more, each is equally likely and none is drawn twice.
+    seed : int or tuple of int
+
+    Returns
+    -------
+    place : array of int
+        Where in ``arrays`` the array of each window stands.
+    window : array of int
+        The window's number in its array.
+    """
+    if present is None:
+        drawn = draw_distinct(len(arrays) * n_windows, max_windows, seed)
+        return np.divmod(drawn, n_windows)
+    # Ranks among the windows that are present are drawn, then looked up block by block.
+    last = np.cumsum(present.sum(axis=1)[arrays])
+    ranks = draw_distinct(int(last[-1]) if last.size else 0, max_windows, seed)
+    size = max(1, BLOCK_WINDOWS // n_windows)
+    places, numbers, before = [], [], 0
+    for start in range(0, len(arrays), size):
+        here = np.flatnonzero(present[arrays[start : start + size]])
+        first, end = np.searchsorted(ranks, [before, before + len(here)])
+        place, window = np.divmod(here[ranks[first:end] - before], n_windows)
+        places.append(start + place)
+        numbers.append(window)
+        before += len(here)
+    return np.concatenate(places), np.concatenate(numbers)
+
+
+def draw_distinct(n: int, n_draws: int, seed: int | tuple[int, int]) -> NDArray[np.intp]:
+    """Return ``n_draws`` distinct numbers below ``n``, ascending; all where there are no more.
+
+    All subsets of that size are equally likely. Takes at most about 20 bytes a draw.
+    """
+    if n <= n_draws:
+        return np.arange(n)
+    rng = np.random.default_rng(seed)
+    if n > 20 * n_draws:
+        few: NDArray[np.intp] = rng.choice(n, n_draws, replace=False, shuffle=False)
+        few.sort()
+        return few
+    # Draws that hit what is drawn already are repeated: no number is preferred by that. Of more
+    # than half of the numbers those that stay behind are drawn.
+    n_marked = min(n_draws, n - n_draws)
+    marked = np.zeros(n, bool)
+    while missing := n_marked - np.count_nonzero(marked):
+        marked[rng.integers(n, size=missing)] = True
+    return np.flatnonzero(marked if n_marked == n_draws else ~marked)
 
 
 def grouped_by_class(y: NDArray[Any]) -> NDArray[np.int64]:

@@ -89,12 +89,15 @@ class CodedWindows:
     offset : array of int64, shape (n_features,)
     bins : Bins
         What the codes of the window's features mean.
+    present : array of bool, shape (n_arrays, n_windows), default=None
+        Windows that may be learnt from; None stands for all.
     """
 
     codes: NDArray[np.uint8]
     base: NDArray[np.int64]
     offset: NDArray[np.int64]
     bins: Bins
+    present: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
         """Check that addresses fit the 32 bits that trees are grown with."""
@@ -106,7 +109,8 @@ class CodedWindows:
 
     def take(self, arrays: NDArray[np.intp]) -> CodedWindows:
         """Return the windows of some arrays."""
-        return CodedWindows(self.codes[arrays], self.base, self.offset, self.bins)
+        present = None if self.present is None else self.present[arrays]
+        return CodedWindows(self.codes[arrays], self.base, self.offset, self.bins, present)
 
 
 def code_arrays(arrays: NDArray[Any], bins: Bins | None = None) -> tuple[NDArray[np.uint8], Bins]:

@@ -42,6 +42,7 @@ CASCADE_KEYS = {
 SCANNER_KEYS = {
     "windows": "windows",
     "stride": "stride",
+    "padding": "padding",
     "pool": "pool",
     "pool_method": "pool_method",
     "estimators": "scan_estimators",
@@ -145,7 +146,7 @@ def _estimator(content: dict[str, Any]) -> CascadeForestBase:
             keys[names[key]] = path
             if key == "estimators":
                 value = _named_estimators(path, value, task)
-            arguments[names[key]] = None if value == NONE else value
+            arguments[names[key]] = _without_none(value)
     estimator = kind(**arguments)
     try:
         estimator._check_parameters()
@@ -154,6 +155,15 @@ def _estimator(content: dict[str, Any]) -> CascadeForestBase:
         message = re.sub(r"^\w+", lambda match: keys.get(match[0], match[0]), str(error))
         raise ConfigError(message) from error
     return estimator
+
+
+def _without_none(value: Any) -> Any:
+    """Return the value with None where it says "none", inside lists and inline tables too."""
+    if isinstance(value, dict):
+        return {key: _without_none(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [_without_none(entry) for entry in value]
+    return None if value == NONE else value
 
 
 def _check_keys(table: str, content: Any, accepted: Collection[str]) -> None:

@@ -32,6 +32,7 @@ class _ScanningMixin(CascadeForestBase):
         windows: Any = (0.25, 0.375, 0.5),
         *,
         stride: Any = None,
+        padding: Any = 0,
         pool: Any = 2,
         pool_method: PoolMethod = "mean",
         scan_estimators: NamedEstimators | None = None,
@@ -65,6 +66,7 @@ class _ScanningMixin(CascadeForestBase):
         )
         self.windows = windows
         self.stride = stride
+        self.padding = padding
         self.pool = pool
         self.pool_method = pool_method
         self.scan_estimators = scan_estimators
@@ -102,6 +104,7 @@ class _ScanningMixin(CascadeForestBase):
         return MultiGrainedScanner(
             self.windows,
             stride=self.stride,
+            padding=self.padding,
             pool=self.pool,
             pool_method=self.pool_method,
             estimators=self.scan_estimators,
@@ -143,9 +146,13 @@ class GCForestClassifier(_ScanningMixin, CascadeForestClassifier):
     ----------
     windows : sequence of sizes, default=(0.25, 0.375, 0.5)
         One grain each: sizes in values (int) or as fractions of the side (float), one
-        number for all axes or a tuple with one for each. See `MultiGrainedScanner`.
+        number for all axes or a tuple with one for each, or a dict with "size" and a
+        `stride`, `padding`, `pool` or `pool_method` of the grain's own. See
+        `MultiGrainedScanner`.
     stride : int, tuple of int or None, default=None
         Steps between windows; None is a quarter of the window.
+    padding : int or tuple of int, default=0
+        Zeros that are put on both sides of each spatial axis.
     pool : int or tuple of int, default=2
         Class vectors are pooled over blocks of this many positions; 1 is no pooling.
     pool_method : {"mean", "max"}, default="mean"
@@ -210,9 +217,13 @@ class GCForestRegressor(_ScanningMixin, CascadeForestRegressor):
     ----------
     windows : sequence of sizes, default=(0.25, 0.375, 0.5)
         One grain each: sizes in values (int) or as fractions of the side (float), one
-        number for all axes or a tuple with one for each. See `MultiGrainedScanner`.
+        number for all axes or a tuple with one for each, or a dict with "size" and a
+        `stride`, `padding`, `pool` or `pool_method` of the grain's own. See
+        `MultiGrainedScanner`.
     stride : int, tuple of int or None, default=None
         Steps between windows; None is a quarter of the window.
+    padding : int or tuple of int, default=0
+        Zeros that are put on both sides of each spatial axis.
     pool : int or tuple of int, default=2
         Values are pooled over blocks of this many positions; 1 is no pooling.
     pool_method : {"mean", "max"}, default="mean"

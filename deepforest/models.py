@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
-from sklearn.dummy import DummyClassifier
+from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.utils.validation import has_fit_parameter
 
 from deepforest.binning import CodedTable
@@ -161,7 +161,7 @@ def share_rounds(models: Sequence[BaseEstimator]) -> None:
     has not seen those rows held out, and no training row is given up for it. A fold
     without others keeps its own; splits that hold a row out more than once share it.
     """
-    boosted = [model for model in models if not isinstance(model, DummyClassifier)]
+    boosted = [model for model in models if not isinstance(model, DummyClassifier | DummyRegressor)]
     best = np.array([model.booster_.best_iteration for model in boosted])
     for i, model in enumerate(boosted):
         others = np.delete(best, i)

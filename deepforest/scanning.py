@@ -1,6 +1,5 @@
 """Multi-grained scanning: windows over arrays, each replaced by its class vectors."""
 
-from collections.abc import Sequence
 from math import prod
 from time import perf_counter
 from typing import Any, Literal, NamedTuple, Self
@@ -30,23 +29,18 @@ from deepforest.binning import CodedWindows, code_arrays, window_bins
 from deepforest.composition import NamedEstimatorsMixin
 from deepforest.crossfit import cross_fit, mean_vectors
 from deepforest.estimators import NamedEstimators, Task, default_scan_estimators
-from deepforest.models import (
-    takes_shared_codes,
-)
+from deepforest.grains import GrainSettings, Pooling, grain_settings, lay_grains
+from deepforest.models import takes_shared_codes
 from deepforest.progress import report
 from deepforest.splits import Splits, make_splits
 from deepforest.target import Target, Vectors
 from deepforest.windowed import WindowedArray
 from deepforest.windows import (
-    POOL_METHODS,
     PoolMethod,
-    Size,
     WindowGrid,
-    check_steps,
-    count_spatial_axes,
-    pool_size,
+    pad_arrays,
     pooled_shape,
-    window_grid,
+    present_windows,
 )
 
 TARGET_TYPES = ("auto", "classes", "continuous")
@@ -56,6 +50,7 @@ class Grain(NamedTuple):
     """The fitted models of one window size."""
 
     grid: WindowGrid
+    pooling: Pooling
     models: list[list[BaseEstimator]]  # of each estimator, one a fold
 
 
@@ -74,9 +69,13 @@ class MultiGrainedScanner(NamedEstimatorsMixin, TransformerMixin, BaseEstimator)
         One grain each. A size is a number of values (int) or a fraction of the side
         (float); one for all axes, or a tuple with one for each spatial axis. An axis
         behind those holds channels, which a window takes whole. Single numbers slide
-        over the first two axes.
+        over the first two axes: for sequences with channels (n, t, c) write (7,), not 7.
+        A dict such as ``{"size": (7, 7), "stride": 2, "padding": 3, "pool": 4}`` gives a
+        grain a `stride`, `padding`, `pool` or `pool_method` of its own.
     stride : int, tuple of int or None, default=None
         Steps between windows; None is a quarter of the window.
+    padding : int or tuple of int, default=0
+        Zeros that are put on both sides of each spatial axis.
     pool : int or tuple of int, default=2
         Class vectors are pooled over blocks of this many positions; 1 is no pooling.
     pool_method : {"mean", "max"}, default="mean"
@@ -132,6 +131,7 @@ class MultiGrainedScanner(NamedEstimatorsMixin, TransformerMixin, BaseEstimator)
         windows: Any = (0.25, 0.375, 0.5),
         *,
         stride: Any = None,
+        padding: Any = 0,
         pool: Any = 2,
         pool_method: PoolMethod = "mean",
         estimators: NamedEstimators | None = None,
@@ -146,6 +146,7 @@ class MultiGrainedScanner(NamedEstimatorsMixin, TransformerMixin, BaseEstimator)
     ) -> None:
         self.windows = windows
         self.stride = stride
+        self.padding = padding
         self.pool = pool
         self.pool_method = pool_method
         self.estimators = estimators
@@ -247,7 +248,7 @@ class MultiGrainedScanner(NamedEstimatorsMixin, TransformerMixin, BaseEstimator)
         names = []
         for g, grain in enumerate(self.grains_):
             size = "x".join(map(str, grain.grid.window))
-            shape = pooled_shape(grain.grid.positions, self._pool(grain.grid))
+            shape = pooled_shape(grain.grid.positions, grain.pooling.size)
             for estimator, _ in self._estimators(self._fitted_task()):
                 for position in np.ndindex(shape):
                     at = "_".join(map(str, position))
@@ -261,29 +262,31 @@ class MultiGrainedScanner(NamedEstimatorsMixin, TransformerMixin, BaseEstimator)
         estimators = self._estimators(target.task)
         check_nan(arrays, estimators, name="estimators")
         self.input_shape_ = arrays.shape[1:]
-        grids = self._grids()
+        self._prior = target.prior()
         codes = None
         self._bins = None
+        grounds = lay_grains(self._settings(), self.input_shape_)
         if any(takes_shared_codes(estimator) for _, estimator in estimators):
-            codes, self._bins = code_arrays(self._by_channel(arrays, grids[0]))
+            codes, self._bins = code_arrays(self._by_channel(arrays, grounds[0][0]))
         grains, features = [], []
-        for g, grid in enumerate(grids):
+        for g, (grid, pooling) in enumerate(grounds):
             start = perf_counter()
             seeds = np.random.SeedSequence((seed, g)).generate_state(len(estimators))
+            windowed = self._windowed(arrays, codes, target, grid, pooling)
             fitted = cross_fit(
                 estimators,
-                self._windowed(arrays, codes, target, grid),
+                windowed,
                 splits,
                 seeds=[int(s) for s in seeds],
                 n_jobs=self.n_jobs,
             )
-            grains.append(Grain(grid, [f.models for f in fitted]))
+            grains.append(Grain(grid, pooling, [f.models for f in fitted]))
             features.append(np.hstack([f.held_out for f in fitted]))
             report(
                 self.verbose > 0,
                 "windows of %s: %d of them, %d features (%.1f s)",
                 "x".join(map(str, grid.window)),
-                len(arrays) * len(grid.base),
+                windowed.n_windows,
                 features[-1].shape[1],
                 perf_counter() - start,
             )
@@ -303,7 +306,7 @@ class MultiGrainedScanner(NamedEstimatorsMixin, TransformerMixin, BaseEstimator)
                 list(
                     mean_vectors(
                         grain.models,
-                        self._windowed(arrays, codes, unknown, grain.grid),
+                        self._windowed(arrays, codes, unknown, grain.grid, grain.pooling),
                         n_jobs=self.n_jobs,
                     )
                 )
@@ -322,30 +325,36 @@ class MultiGrainedScanner(NamedEstimatorsMixin, TransformerMixin, BaseEstimator)
         codes: NDArray[np.uint8] | None,
         target: Target,
         grid: WindowGrid,
+        pooling: Pooling,
     ) -> WindowedArray:
+        padded = np.ascontiguousarray(pad_arrays(arrays, grid.padding))
+        present = present_windows(padded, grid)
         windows = None
         if codes is not None and self._bins is not None:
-            bins = window_bins(self._bins, len(grid.offset))
-            windows = CodedWindows(codes, grid.base, grid.offset, bins)
-        flat = np.ascontiguousarray(arrays).reshape(len(arrays), -1)
+            zero = self._bins.code(np.zeros((1, len(self._bins.edges)), dtype=np.float32))[0]
+            codes = pad_arrays(codes.reshape(arrays.shape), grid.padding, zero)
+            windows = CodedWindows(
+                codes.reshape(len(codes), -1),
+                grid.base,
+                grid.offset,
+                window_bins(self._bins, len(grid.offset)),
+                present,
+            )
         return WindowedArray(
-            flat, windows, target, grid, self._pool(grid), self.pool_method, self.max_windows
+            padded.reshape(len(padded), -1),
+            windows,
+            present,
+            target,
+            self._prior,
+            grid,
+            pooling,
+            self.max_windows,
         )
 
     def _check_parameters(self) -> None:
         """Check what can be checked before the arrays are known."""
-        windows = self.windows
-        is_list = isinstance(windows, Sequence | np.ndarray) and not isinstance(windows, str)
-        if not is_list or len(windows) == 0:
-            raise ValueError(
-                f"windows={windows!r} must be a list with one size a grain, as in [3, 5] "
-                "or [(3, 3), (5, 5)]."
-            )
-        check_steps("pool", self.pool)
-        if self.stride is not None:
-            check_steps("stride", self.stride)
+        self._settings()
         check_integer("max_windows", self.max_windows, at_least=1)
-        check_choice("pool_method", self.pool_method, POOL_METHODS)
         check_choice("target_type", self.target_type, TARGET_TYPES)
         check_n_jobs(self.n_jobs)
         check_integer("verbose", self.verbose, at_least=0)
@@ -362,13 +371,15 @@ class MultiGrainedScanner(NamedEstimatorsMixin, TransformerMixin, BaseEstimator)
             parameters=self.get_params(deep=False),
         )
 
-    def _grids(self) -> list[WindowGrid]:
-        sizes: list[Size] = [tuple(w) if isinstance(w, list) else w for w in self.windows]
-        n_axes = count_spatial_axes(sizes, self.input_shape_)
-        return [window_grid(self.input_shape_, n_axes, size, self.stride) for size in sizes]
-
-    def _pool(self, grid: WindowGrid) -> tuple[int, ...]:
-        return pool_size(self.pool, len(grid.window))
+    def _settings(self) -> list[GrainSettings]:
+        """Return the settings of each grain, checked."""
+        return grain_settings(
+            self.windows,
+            stride=self.stride,
+            padding=self.padding,
+            pool=self.pool,
+            pool_method=self.pool_method,
+        )
 
     def _fitted_task(self) -> Task:
         return "regression" if self.classes_ is None else "classification"

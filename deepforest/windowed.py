@@ -7,10 +7,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
-from sklearn.dummy import DummyClassifier
+from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.utils.parallel import Parallel, delayed
 
+from deepforest.bags import draw_windows
 from deepforest.binning import CodedWindows
+from deepforest.grains import Pooling
 from deepforest.models import (
     Sample,
     class_vectors,
@@ -27,14 +29,19 @@ BLOCK_VALUES = 2_000_000
 
 
 class WindowedArray(NamedTuple):
-    """Arrays as instances: what is said of one are the pooled class vectors of its windows."""
+    """Arrays as instances: what is said of one are the pooled class vectors of its windows.
 
-    flat: NDArray[Any]  # (n, prod(shape)), C order
+    Windows that hold only NaN are not present: they are neither learnt from nor pooled, and
+    a pooled position without a window gets the class prior.
+    """
+
+    flat: NDArray[Any]  # (n, values of an instance with its padding), C order
     codes: CodedWindows | None  # the same for the engine's forests
+    present: NDArray[np.bool_] | None  # (n, P); None: all
     target: Target  # of the n arrays
+    class_prior: NDArray[np.float64]  # (K,) of the training arrays
     grid: WindowGrid
-    pool: tuple[int, ...]
-    pool_method: str
+    pooling: Pooling
     max_windows: int
 
     def gives_out_of_bag_votes(self, estimator: BaseEstimator) -> bool:
@@ -46,6 +53,8 @@ class WindowedArray(NamedTuple):
         target = self.target.take(train)
         if self.codes is not None and takes_shared_codes(estimator):
             return self._grow(estimator, self.codes.take(train), target)[0]
+        if not _teaches(target, _with_windows(self.present, train)):
+            return _constant(target)
         stopping = self._sample(test, seed) if stops_early(estimator) else None
         return fit_model(estimator, self._sample(train, seed), stopping)
 
@@ -55,46 +64,51 @@ class WindowedArray(NamedTuple):
         model, bags = self._grow(forest, self.codes, self.target)
         if bags is None:
             return model, self.vectors(model, None)
-        return model, self._forest_vectors(model, self.codes, bags)
+        return model, self._forest_vectors(model, self.codes, np.arange(len(self.flat)), bags)
 
     def vectors(self, model: BaseEstimator, instances: Rows | None) -> Vectors:
         """Return the pooled class vectors (n, W) of some arrays."""
+        rows = np.arange(len(self.flat)) if instances is None else instances
         if self.codes is not None and takes_shared_codes(model):
             codes = self.codes if instances is None else self.codes.take(instances)
-            return self._forest_vectors(model, codes, None)
-        rows = np.arange(len(self.flat)) if instances is None else instances
+            return self._forest_vectors(model, codes, rows, None)
         n_positions = len(self.grid.base)
 
         def said(some: slice) -> Vectors:
             arrays = rows[some]
-            windows = gather_windows(
-                self.flat,
-                self.grid,
-                np.repeat(arrays, n_positions),
-                np.tile(np.arange(n_positions), len(arrays)),
-            )
-            vectors = class_vectors(model, windows, self.target.n_classes)
-            return vectors.reshape(len(arrays), n_positions, self.target.width)
+            if self.present is None:
+                present = np.ones((len(arrays), n_positions), dtype=bool)
+            else:
+                present = self.present[arrays]
+            vectors = np.zeros((*present.shape, self.target.width), dtype=self.target.dtype)
+            place, position = np.nonzero(present)
+            if len(place):
+                windows = gather_windows(self.flat, self.grid, arrays[place], position)
+                vectors[present] = class_vectors(model, windows, self.target.n_classes)
+            return vectors
 
-        return self._pooled(said, len(rows), len(self.grid.offset), None)
+        return self._pooled(said, rows, len(self.grid.offset), None)
 
     def prior(self) -> NDArray[np.float64]:
         """Return the class prior at every pooled position."""
-        return np.tile(self.target.prior(), self.n_pooled)
+        return np.tile(self.class_prior, self.n_pooled)
+
+    @property
+    def n_windows(self) -> int:
+        """Number of windows that are present."""
+        everywhere = len(self.flat) * len(self.grid.base)
+        return everywhere if self.present is None else int(np.count_nonzero(self.present))
 
     @property
     def n_pooled(self) -> int:
         """Number of pooled positions."""
-        return prod(pooled_shape(self.grid.positions, self.pool))
+        return prod(pooled_shape(self.grid.positions, self.pooling.size))
 
     def _sample(self, arrays: Rows, seed: int) -> Sample:
         """Return the windows of some arrays, or `max_windows` of them drawn at random."""
-        n_positions = len(self.grid.base)
-        drawn = np.arange(len(arrays) * n_positions)
-        if len(drawn) > self.max_windows:
-            rng = np.random.default_rng(seed)
-            drawn = np.sort(rng.choice(len(drawn), self.max_windows, replace=False, shuffle=False))
-        place, position = np.divmod(drawn, n_positions)
+        place, position = draw_windows(
+            arrays, len(self.grid.base), self.present, self.max_windows, seed
+        )
         windows = gather_windows(self.flat, self.grid, arrays[place], position)
         return Sample(windows, self.target.take(arrays[place]))
 
@@ -102,19 +116,33 @@ class WindowedArray(NamedTuple):
         self, forest: BaseEstimator, codes: CodedWindows, target: Target
     ) -> tuple[BaseEstimator, NDArray[np.bool_] | None]:
         """Fit one of the engine's forests on windows as they lie; return it and its bags."""
-        y = target.y
-        if target.n_classes is not None and np.all(y == y[0]):
-            return DummyClassifier(strategy="prior").fit(y[:, None], y), None
-        bags = forest._fit_windows(codes, y, target.sample_weight, self.max_windows)
+        n = len(codes.codes)
+        seen = _with_windows(codes.present, np.arange(n))
+        if not _teaches(target, seen):
+            return _constant(target), None
+        if len(seen) < n:  # else a bag could hold no window at all
+            codes, target = codes.take(seen), target.take(seen)
+        if target.n_classes is not None and np.all(target.y == target.y[0]):
+            return _constant(target), None
+        bags = forest._fit_windows(codes, target.y, target.sample_weight, self.max_windows)
+        if bags is not None and len(seen) < n:
+            bags_of_seen, bags = bags, np.zeros((len(bags), n), dtype=bool)
+            bags[:, seen] = bags_of_seen
         return forest, bags
 
     def _forest_vectors(
-        self, forest: BaseEstimator, codes: CodedWindows, bags: NDArray[np.bool_] | None
+        self,
+        forest: BaseEstimator,
+        codes: CodedWindows,
+        arrays: Rows,
+        bags: NDArray[np.bool_] | None,
     ) -> Vectors:
-        """Return pooled votes (n, W); with `bags`, of the trees that did not see the array."""
+        """Return pooled votes (n, W) on the codes of some arrays.
+
+        With `bags`, those of the trees that did not see the array.
+        """
         n_classes = self.target.n_classes
         votes = forest.trees_.window_votes(codes, forest._n_columns, bags)
-        prior = self.target.prior() if bags is not None else None
 
         def said(some: slice) -> Vectors:
             vectors = votes(some)
@@ -124,29 +152,34 @@ class WindowedArray(NamedTuple):
                 known = vectors
                 vectors = np.zeros((*known.shape[:2], n_classes))
                 vectors[:, :, forest.classes_] = known
-            if prior is not None:
-                vectors[np.isnan(vectors[:, 0, -1])] = prior
+            if bags is not None:
+                vectors[np.isnan(vectors[:, 0, -1])] = self.class_prior
             result: Vectors = vectors
             return result
 
-        return self._pooled(said, len(codes.codes), 0, forest.n_jobs)
+        # The bags of the windows of a block are a byte for each tree.
+        beside = 0 if bags is None else len(bags) // 8
+        return self._pooled(said, arrays, beside, forest.n_jobs)
 
     def _pooled(
-        self, said: Callable[[slice], Vectors], n: int, copied: int, n_jobs: int | None
+        self, said: Callable[[slice], Vectors], arrays: Rows, beside: int, n_jobs: int | None
     ) -> Vectors:
-        """Return pooled class vectors (n, W), block by block.
+        """Return pooled class vectors (n, W) of some arrays, block by block.
 
-        `said` gives the class vectors (r, n_positions, K) of a slice of the arrays;
-        `copied` is how many values it copies for each window.
+        `said` gives the class vectors (r, P, K) of a slice of `arrays`; `beside` is how many
+        further values it holds for each window meanwhile.
         """
         n_positions, width = len(self.grid.base), self.target.width
-        result = np.empty((n, self.n_pooled * width), dtype=self.target.dtype)
-        block = max(1, BLOCK_VALUES // (n_positions * max(copied, width)))
-        blocks = [slice(start, min(start + block, n)) for start in range(0, n, block)]
+        result = np.empty((len(arrays), self.n_pooled * width), dtype=self.target.dtype)
+        block = max(1, BLOCK_VALUES // (n_positions * max(beside, width)))
+        blocks = [slice(start, start + block) for start in range(0, len(arrays), block)]
 
         def pooled(some: slice) -> Vectors:
-            vectors = said(some).reshape(-1, *self.grid.positions, width)
-            vectors = pool_positions(vectors, len(self.pool), self.pool, self.pool_method)
+            shape = (-1, *self.grid.positions)
+            present = None if self.present is None else self.present[arrays[some]].reshape(shape)
+            vectors = pool_positions(said(some).reshape(*shape, width), *self.pooling, present)
+            if present is not None:
+                np.copyto(vectors, self.class_prior, where=np.isnan(vectors))
             return vectors.reshape(len(vectors), -1).astype(result.dtype)
 
         parts = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")(
@@ -155,3 +188,23 @@ class WindowedArray(NamedTuple):
         for some, part in zip(blocks, parts, strict=True):
             result[some] = part
         return result
+
+
+def _with_windows(present: NDArray[np.bool_] | None, arrays: Rows) -> Rows:
+    """Return the places of the arrays that have a window that is present."""
+    if present is None:
+        return np.arange(len(arrays))
+    some: NDArray[np.bool_] = np.asarray(present.any(axis=1))
+    return np.flatnonzero(some[arrays])
+
+
+def _teaches(target: Target, rows: Rows) -> bool:
+    """Return whether any of these rows of the target has weight."""
+    weight = target.sample_weight
+    return len(rows) > 0 and (weight is None or bool(weight[rows].any()))
+
+
+def _constant(target: Target) -> BaseEstimator:
+    """Return a model that knows the target alone."""
+    model = DummyRegressor() if target.n_classes is None else DummyClassifier(strategy="prior")
+    return model.fit(target.y[:, None], target.y, target.sample_weight)

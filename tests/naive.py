@@ -34,8 +34,11 @@ def greedy_loss(loss, library, y, weight, n_picks):
     return lowest
 
 
-def windows(array, n_axes, window, stride):
+def windows(array, n_axes, window, stride, padding=None):
     """All windows of one instance, (positions..., values): spatial axes first, then channels."""
+    if padding is not None:
+        around = [(p, p) for p in padding] + [(0, 0)] * (array.ndim - n_axes)
+        array = np.pad(array, around)
     axes = tuple(range(n_axes))
     views = sliding_window_view(array, window, axis=axes)
     views = views[tuple(slice(None, None, step) for step in stride)]
@@ -45,19 +48,51 @@ def windows(array, n_axes, window, stride):
     return views.reshape(*views.shape[:n_axes], -1)
 
 
-def pooled(vectors, pool, method):
-    """One instance's vectors (positions..., K), pooled over blocks cut off at the border."""
+def pooled(vectors, pool, method, present=None):
+    """One instance's vectors (positions..., K), pooled over blocks cut off at the border.
+
+    Positions that are not present are left out; a block without any is NaN.
+    """
     positions = vectors.shape[:-1]
     shape = [math.ceil(p / size) for p, size in zip(positions, pool, strict=True)]
-    result = np.empty((*shape, vectors.shape[-1]))
+    result = np.full((*shape, vectors.shape[-1]), np.nan)
     for block in np.ndindex(*shape):
         members = [
             vectors[at]
             for at in np.ndindex(*positions)
             if all(a // size == b for a, size, b in zip(at, pool, block, strict=True))
+            and (present is None or present[at])
         ]
-        result[block] = np.max(members, axis=0) if method == "max" else np.mean(members, axis=0)
+        if members:
+            result[block] = np.max(members, axis=0) if method == "max" else np.mean(members, axis=0)
     return result
+
+
+def scanned(X, y, folds, models, fit, vectors_of, pool, method, prior, slide):
+    """Held-out features of one estimator, from copies of the windows that are not all NaN.
+
+    `fit` fits the model of a fold on the windows of its training instances. `slide` gives the
+    windows (positions..., values) of an instance, `vectors_of` the class vectors (w, K) of windows.
+    """
+    result = [None] * len(X)
+    for model, (train, test) in zip(models, folds, strict=True):
+        copies, labels = [], []
+        for i in train:
+            own = slide(X[i])
+            for window in own.reshape(-1, own.shape[-1]):
+                if not np.isnan(window).all():
+                    copies.append(window)
+                    labels.append(y[i])
+        fit(model, np.array(copies), np.array(labels))
+        for i in test:
+            own = slide(X[i])
+            present = ~np.isnan(own).all(axis=-1)
+            vectors = np.zeros((*present.shape, len(prior)))
+            if present.any():
+                vectors[present] = vectors_of(model, own[present])
+            features = pooled(vectors, pool, method, present)
+            result[i] = np.where(np.isnan(features), prior, features).ravel()
+    return np.array(result)
 
 
 def held_out_means(n, splits, vector_of, prior):

@@ -67,8 +67,9 @@ def test_every_key_reaches_its_parameter(load):
         n_iter_no_change = 2
         combine = "mean"
         [scanner]
-        windows = [3, 0.5, [2, 4]]
+        windows = [3, 0.5, [2, 4], { size = [3, 3], stride = "none", padding = 1, pool = 2 }]
         stride = [1, 2]
+        padding = [1, 0]
         pool = [2, 3]
         pool_method = "max"
         n_estimators = 5
@@ -87,8 +88,9 @@ def test_every_key_reaches_its_parameter(load):
         "tol": 0.01,
         "n_iter_no_change": 2,
         "combine": "mean",
-        "windows": [3, 0.5, [2, 4]],
+        "windows": [3, 0.5, [2, 4], {"size": [3, 3], "stride": None, "padding": 1, "pool": 2}],
         "stride": [1, 2],
+        "padding": [1, 0],
         "pool": [2, 3],
         "pool_method": "max",
         "n_scan_estimators": 5,
@@ -197,6 +199,11 @@ KINDS = "accepted are random_forest, extra_trees, completely_random, lightgbm"
         ("[scanner]\nwindows = 3", "scanner.windows=3 must be a list"),
         ('[scanner]\nwindows = "3"', "scanner.windows='3' must be a list"),
         ("[scanner]\nwindows = []", r"scanner.windows=\[\] must be a list"),
+        (
+            "[scanner]\nwindows = [{ size = 3, stide = 1 }]",
+            "scanner.windows holds .*'stide': did you mean 'stride'",
+        ),
+        ("[scanner]\npadding = -1", "scanner.padding=-1 must be an integer of at least 0"),
         ('[scanner]\npool = "two"', "scanner.pool='two' must be an integer"),
         ('[scanner]\npool_method = "median"', "scanner.pool_method='median' must be one of"),
         ("[scanner]\nmax_windows = 0", "scanner.max_windows=0 must be an integer"),

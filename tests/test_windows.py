@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 from deepforest.windows import (
     count_spatial_axes,
     gather_windows,
+    pad_arrays,
     pool_positions,
     pool_size,
     pooled_shape,
+    present_windows,
     window_grid,
     window_size,
 )
@@ -45,26 +47,59 @@ def grids(draw):
     n_axes = draw(st.integers(1, 3))
     sides = tuple(draw(st.integers(1, 5)) for _ in range(n_axes))
     channels = draw(st.sampled_from([(), (1,), (3,)]))
-    window = tuple(draw(st.integers(1, side)) for side in sides)
+    padding = tuple(draw(st.integers(0, 2)) for _ in range(n_axes))
+    window = tuple(
+        draw(st.integers(1, side + 2 * p)) for side, p in zip(sides, padding, strict=True)
+    )
     stride = tuple(draw(st.integers(1, 3)) for _ in range(n_axes))
-    return sides + channels, n_axes, window, stride
+    return sides + channels, n_axes, window, stride, padding
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=200)
 @given(grids())
 def test_gathered_windows_are_those_of_numpys_sliding_window_view(case):
-    shape, n_axes, window, stride = case
-    X = np.arange(2 * np.prod(shape)).reshape(2, *shape)
-    grid = window_grid(shape, n_axes, window, stride)
-    expected = [naive.windows(x, n_axes, window, stride) for x in X]
+    shape, n_axes, window, stride, padding = case
+    X = np.arange(1, 1 + 2 * np.prod(shape)).reshape(2, *shape)
+    grid = window_grid(shape, n_axes, window, stride, padding)
+    expected = [naive.windows(x, n_axes, window, stride, padding) for x in X]
     assert grid.positions == expected[0].shape[:-1]
     n_positions = len(grid.base)
     gathered = gather_windows(
-        X.reshape(2, -1), grid, np.repeat([0, 1], n_positions), np.tile(range(n_positions), 2)
+        pad_arrays(X, grid.padding).reshape(2, -1),
+        grid,
+        np.repeat([0, 1], n_positions),
+        np.tile(range(n_positions), 2),
     )
     np.testing.assert_array_equal(
         gathered.reshape(2, n_positions, -1), np.reshape(expected, (2, n_positions, -1))
     )
+
+
+@settings(deadline=None, max_examples=200)
+@given(grids(), st.integers(0, 2**32 - 1))
+def test_a_window_is_present_if_it_holds_more_than_nan(case, seed):
+    shape, n_axes, window, stride, padding = case
+    rng = np.random.default_rng(seed)
+    X = np.where(rng.random((3, *shape)) < 0.8, np.nan, 1.0)
+    grid = window_grid(shape, n_axes, window, stride, padding)
+    present = present_windows(pad_arrays(X, grid.padding), grid)
+    if present is None:
+        assert not np.isnan(X).any()
+        return
+    for x, row in zip(X, present, strict=True):
+        copies = naive.windows(x, n_axes, window, stride, padding)
+        np.testing.assert_array_equal(row, ~np.isnan(copies).all(axis=-1).ravel())
+
+
+def test_integers_are_always_present():
+    grid = window_grid((4,), 1, 2, 1)
+    assert present_windows(np.zeros((3, 4), np.uint8), grid) is None
+
+
+def test_padding_takes_the_value_of_its_channel():
+    X = np.ones((1, 1, 2), np.uint8)
+    assert pad_arrays(X, (1,), [7, 9]).tolist() == [[[7, 9], [1, 1], [7, 9]]]
+    assert pad_arrays(X, (0,), [7, 9]) is X
 
 
 @settings(deadline=None, max_examples=150)
@@ -75,20 +110,27 @@ def test_gathered_windows_are_those_of_numpys_sliding_window_view(case):
 def test_pooling_is_the_loop_over_blocks_cut_off_at_the_border(axes, method):
     positions, pool = (tuple(a) for a in zip(*axes, strict=True))
     vectors = np.random.default_rng(0).normal(size=(2, *positions, 3))
-    result = pool_positions(vectors, len(pool), pool, method)
+    result = pool_positions(vectors, pool, method)
     assert result.shape == (2, *pooled_shape(positions, pool), 3)
     expected = [naive.pooled(instance, pool, method) for instance in vectors]
     np.testing.assert_allclose(result, expected, rtol=1e-12, atol=1e-12)
+    everywhere = np.ones((2, *positions), bool)
+    np.testing.assert_array_equal(pool_positions(vectors, pool, method, everywhere), result)
+    present = np.random.default_rng(1).random((2, *positions)) < 0.4
+    expected = [naive.pooled(v, pool, method, p) for v, p in zip(vectors, present, strict=True)]
+    np.testing.assert_allclose(
+        pool_positions(vectors, pool, method, present), expected, rtol=1e-12, atol=1e-12
+    )
 
 
 def test_a_last_block_that_is_not_full_is_the_mean_of_what_it_has():
     vectors = np.array([[[1.0], [3.0], [10.0]]])
-    assert pool_positions(vectors, 1, (2,), "mean").tolist() == [[[2.0], [10.0]]]
-    assert pool_positions(vectors, 1, (2,), "max").tolist() == [[[3.0], [10.0]]]
+    assert pool_positions(vectors, (2,), "mean").tolist() == [[[2.0], [10.0]]]
+    assert pool_positions(vectors, (2,), "max").tolist() == [[[3.0], [10.0]]]
 
 
 def test_pooling_keeps_float32():
-    assert pool_positions(np.ones((1, 3, 2), np.float32), 1, (2,), "mean").dtype == np.float32
+    assert pool_positions(np.ones((1, 3, 2), np.float32), (2,), "mean").dtype == np.float32
 
 
 @pytest.mark.parametrize(
@@ -125,6 +167,23 @@ def test_a_stride_of_no_use_is_an_error_that_shows_it(stride):
     with pytest.raises(ValueError, match="stride=") as error:
         window_grid((8,), 1, 3, stride)
     assert repr(stride) in str(error.value)
+
+
+def test_padding_makes_room_for_larger_windows():
+    assert window_grid((4,), 1, 6, 1, padding=1).positions == (1,)
+    with pytest.raises(ValueError, match=r"windows holds 7.*sides \(4,\) and padding \(1,\)"):
+        window_grid((4,), 1, 7, 1, padding=1)
+
+
+def test_a_fraction_is_one_of_the_side_without_its_padding():
+    assert window_grid((8,), 1, 0.5, 1, padding=4).window == (4,)
+
+
+@pytest.mark.parametrize("padding", [-1, 1.5, True, "2", (1, 1)])
+def test_a_padding_of_no_use_is_an_error_that_shows_it(padding):
+    with pytest.raises(ValueError, match="padding=") as error:
+        window_grid((8,), 1, 3, 1, padding)
+    assert repr(padding) in str(error.value)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,104 @@
+"""Grains: the size of a window, and how windows of this size are slid and pooled."""
+
+from collections.abc import Sequence
+from difflib import get_close_matches
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from deepforest._validation import check_choice
+from deepforest.windows import (
+    POOL_METHODS,
+    WindowGrid,
+    check_size,
+    check_steps,
+    count_spatial_axes,
+    pool_size,
+    window_grid,
+)
+
+
+class GrainSettings(NamedTuple):
+    """One entry of `windows`, with what it leaves out taken from the scanner."""
+
+    size: Any
+    stride: Any
+    padding: Any
+    pool: Any
+    pool_method: Any
+
+
+class Pooling(NamedTuple):
+    """How the class vectors of a grain are pooled."""
+
+    size: tuple[int, ...]  # positions of a block along each spatial axis
+    method: str  # one of POOL_METHODS
+
+
+def grain_settings(windows: Any, **shared: Any) -> list[GrainSettings]:
+    """Return the settings of each grain after checking them as far as no array is needed.
+
+    Parameters
+    ----------
+    windows : sequence
+        One grain each: a size, or a dict with the key "size" and any of `shared`'s.
+    **shared
+        `stride`, `padding`, `pool` and `pool_method` of the grains that do not say their own.
+    """
+    is_list = isinstance(windows, Sequence | np.ndarray) and not isinstance(windows, str)
+    if not is_list or len(windows) == 0:
+        raise ValueError(
+            f"windows={windows!r} must be a list with one size a grain, as in [3, 5], "
+            "[(3, 3), (5, 5)] or [{'size': 3, 'stride': 1}]."
+        )
+    grains = []
+    for entry in windows:
+        own = dict(entry) if isinstance(entry, dict) else {"size": entry}
+        _check_keys(entry, own)
+        if isinstance(own["size"], list):
+            own["size"] = tuple(own["size"])
+        settings = GrainSettings(**{**shared, **own})
+        try:
+            _check_values(settings)
+        except ValueError as error:
+            if len(own) == 1:
+                raise
+            raise ValueError(f"windows holds {entry!r}: {error}") from error
+        grains.append(settings)
+    return grains
+
+
+def _check_values(settings: GrainSettings) -> None:
+    check_size(settings.size)
+    if settings.stride is not None:
+        check_steps("stride", settings.stride)
+    check_steps("padding", settings.padding, at_least=0)
+    check_steps("pool", settings.pool)
+    check_choice("pool_method", settings.pool_method, POOL_METHODS)
+
+
+def _check_keys(entry: Any, own: dict[Any, Any]) -> None:
+    for key in own:
+        if key not in GrainSettings._fields:
+            close = get_close_matches(str(key), GrainSettings._fields, n=1)
+            nearest = f"did you mean {close[0]!r}? " if close else ""
+            raise ValueError(
+                f"windows holds {entry!r} with the unknown key {key!r}: {nearest}"
+                f"Accepted are {', '.join(GrainSettings._fields)}."
+            )
+    if "size" not in own:
+        raise ValueError(f"windows holds {entry!r} without a size: add one, as in {{'size': 3}}.")
+
+
+def lay_grains(
+    grains: list[GrainSettings], shape: tuple[int, ...]
+) -> list[tuple[WindowGrid, Pooling]]:
+    """Return where the windows of each grain lie in instances of this shape, and the pooling."""
+    n_axes = count_spatial_axes([grain.size for grain in grains], shape)
+    return [
+        (
+            window_grid(shape, n_axes, grain.size, grain.stride, grain.padding),
+            Pooling(pool_size(grain.pool, n_axes), grain.pool_method),
+        )
+        for grain in grains
+    ]
