@@ -47,6 +47,13 @@ def check_real(name: str, value: Any, *, at_least: float) -> float:
     return float(value)
 
 
+def check_switch(name: str, value: Any) -> bool:
+    """Return `value` as a bool, or raise a ValueError that names the parameter."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise ValueError(f"{name}={value!r} must be True or False.")
+    return bool(value)
+
+
 def check_n_jobs(value: Any) -> None:
     """Raise a ValueError unless joblib can take `value` for `n_jobs`."""
     if value is not None and (

@@ -48,6 +48,7 @@ SCANNER_KEYS = {
     "estimators": "scan_estimators",
     "n_estimators": "n_scan_estimators",
     "max_windows": "max_windows",
+    "passthrough": "passthrough",
     "input_shape": "input_shape",
 }
 

@@ -38,6 +38,7 @@ class _ScanningMixin(CascadeForestBase):
         scan_estimators: NamedEstimators | None = None,
         n_scan_estimators: int = 30,
         max_windows: int = 100_000,
+        passthrough: bool = False,
         input_shape: tuple[int, ...] | None = None,
         estimators: NamedEstimators | None = None,
         n_estimators: int = 100,
@@ -72,6 +73,7 @@ class _ScanningMixin(CascadeForestBase):
         self.scan_estimators = scan_estimators
         self.n_scan_estimators = n_scan_estimators
         self.max_windows = max_windows
+        self.passthrough = passthrough
         self.input_shape = input_shape
 
     def _check_parameters(self) -> NamedEstimators:
@@ -110,27 +112,36 @@ class _ScanningMixin(CascadeForestBase):
             estimators=self.scan_estimators,
             n_estimators=self.n_scan_estimators,
             max_windows=self.max_windows,
+            passthrough=self.passthrough,
             input_shape=self.input_shape,
             n_jobs=self.n_jobs,
             verbose=self.verbose,
         )
 
     def _fit_grains(self, X: NDArray[Any], target: Target, splits: Splits, seed: int) -> Grains:
-        check_nan(X, self.scan_estimators or [], name="scan_estimators")
+        self._check_nan(X)
         self.scanner_ = self._scanner()
         self.scanner_.classes_ = self._classes()
         self.scanner_.n_features_in_ = self.n_features_in_
         return self.scanner_._fit_grains(X, target, splits, seed)
 
     def _transform_grains(self, X: NDArray[Any]) -> Grains:
-        check_nan(X, self.scan_estimators or [], name="scan_estimators")
+        self._check_nan(X)
         return self.scanner_._transform_grains(X)
+
+    def _check_nan(self, X: NDArray[Any]) -> None:
+        check_nan(X, self.scan_estimators or [], name="scan_estimators")
+        # Class vectors hold no NaN, so the cascade meets it in raw values only.
+        if self.passthrough:
+            check_nan(X, self.estimators or [], name="estimators")
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        # The cascade sees class vectors, which hold no NaN.
+        meet_nan = [*(self.scan_estimators or ())]
+        if self.passthrough:
+            meet_nan += self.estimators or ()
         tags.input_tags.allow_nan = all(
-            get_tags(estimator).input_tags.allow_nan for _, estimator in self.scan_estimators or ()
+            get_tags(estimator).input_tags.allow_nan for _, estimator in meet_nan
         )
         return tags
 
@@ -162,6 +173,8 @@ class GCForestClassifier(_ScanningMixin, CascadeForestClassifier):
         Trees in each forest of the default scan estimators.
     max_windows : int, default=100_000
         A scan estimator is fitted on this many windows, drawn where there are more.
+    passthrough : bool, default=False
+        True adds the values of the array itself as one more grain, the last.
     input_shape : tuple of int, default=None
         Shape of an instance where X is given as rows (n, prod(input_shape)).
     estimators : list of (str, estimator), default=None
@@ -233,6 +246,8 @@ class GCForestRegressor(_ScanningMixin, CascadeForestRegressor):
         Trees in each forest of the default scan estimators.
     max_windows : int, default=100_000
         A scan estimator is fitted on this many windows, drawn where there are more.
+    passthrough : bool, default=False
+        True adds the values of the array itself as one more grain, the last.
     input_shape : tuple of int, default=None
         Shape of an instance where X is given as rows (n, prod(input_shape)).
     estimators : list of (str, estimator), default=None

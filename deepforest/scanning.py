@@ -22,6 +22,7 @@ from deepforest._validation import (
     check_same_length,
     check_sample_weight,
     check_seed,
+    check_switch,
     check_values,
     unchanged_on_error,
 )
@@ -33,7 +34,7 @@ from deepforest.grains import GrainSettings, Pooling, grain_settings, lay_grains
 from deepforest.models import takes_shared_codes
 from deepforest.progress import report
 from deepforest.splits import Splits, make_splits
-from deepforest.target import Target, Vectors
+from deepforest.target import Target
 from deepforest.windowed import WindowedArray
 from deepforest.windows import (
     PoolMethod,
@@ -87,6 +88,8 @@ class MultiGrainedScanner(NamedEstimatorsMixin, TransformerMixin, BaseEstimator)
     max_windows : int, default=100_000
         A tree of the engine's forests (any other estimator: a model) is grown on this many
         windows, drawn at random where there are more.
+    passthrough : bool, default=False
+        True adds the values of the instance itself behind its other features.
     input_shape : tuple of int, default=None
         Shape of an instance where X is given as rows (n, prod(input_shape)).
     target_type : {"auto", "classes", "continuous"}, default="auto"
@@ -137,6 +140,7 @@ class MultiGrainedScanner(NamedEstimatorsMixin, TransformerMixin, BaseEstimator)
         estimators: NamedEstimators | None = None,
         n_estimators: int = 30,
         max_windows: int = 100_000,
+        passthrough: bool = False,
         input_shape: tuple[int, ...] | None = None,
         target_type: Literal["auto", "classes", "continuous"] = "auto",
         cv: Any = 5,
@@ -152,6 +156,7 @@ class MultiGrainedScanner(NamedEstimatorsMixin, TransformerMixin, BaseEstimator)
         self.estimators = estimators
         self.n_estimators = n_estimators
         self.max_windows = max_windows
+        self.passthrough = passthrough
         self.input_shape = input_shape
         self.target_type = target_type
         self.cv = cv
@@ -233,7 +238,9 @@ class MultiGrainedScanner(NamedEstimatorsMixin, TransformerMixin, BaseEstimator)
         return np.hstack(self._transform_grains(check_arrays(self, X, reset=False)))
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
-        """Return names that say grain, estimator, class and pooled position.
+        """Return names that say grain, estimator, pooled position and class.
+
+        Values that are passed through are called by their place, as in "value_3_5".
 
         Parameters
         ----------
@@ -253,12 +260,16 @@ class MultiGrainedScanner(NamedEstimatorsMixin, TransformerMixin, BaseEstimator)
                 for position in np.ndindex(shape):
                     at = "_".join(map(str, position))
                     names += [f"grain{g}_{size}_{estimator}_at_{at}{label}" for label in classes]
+        if self.passthrough:
+            names += [
+                "_".join(map(str, ("value", *place))) for place in np.ndindex(*self.input_shape_)
+            ]
         return np.array(names, dtype=object)
 
     def _fit_grains(
         self, arrays: NDArray[Any], target: Target, splits: Splits, seed: int
-    ) -> list[Vectors]:
-        """Fit all grains; return the held-out features (n, F_g) of each."""
+    ) -> list[NDArray[Any]]:
+        """Fit all grains; return the held-out features (n, F_g) of each, and the raw values."""
         estimators = self._estimators(target.task)
         check_nan(arrays, estimators, name="estimators")
         self.input_shape_ = arrays.shape[1:]
@@ -268,7 +279,8 @@ class MultiGrainedScanner(NamedEstimatorsMixin, TransformerMixin, BaseEstimator)
         grounds = lay_grains(self._settings(), self.input_shape_)
         if any(takes_shared_codes(estimator) for _, estimator in estimators):
             codes, self._bins = code_arrays(self._by_channel(arrays, grounds[0][0]))
-        grains, features = [], []
+        grains: list[Grain] = []
+        features: list[NDArray[Any]] = []
         for g, (grid, pooling) in enumerate(grounds):
             start = perf_counter()
             seeds = np.random.SeedSequence((seed, g)).generate_state(len(estimators))
@@ -291,28 +303,25 @@ class MultiGrainedScanner(NamedEstimatorsMixin, TransformerMixin, BaseEstimator)
                 perf_counter() - start,
             )
         self.grains_ = grains
-        return features
+        return features + self._raw(arrays)
 
-    def _transform_grains(self, arrays: NDArray[Any]) -> list[Vectors]:
-        """Return the features (n, F_g) of new instances for each grain."""
+    def _transform_grains(self, arrays: NDArray[Any]) -> list[NDArray[Any]]:
+        """Return the features (n, F_g) of new instances for each grain, and the raw values."""
         check_nan(arrays, self._estimators(self._fitted_task()), name="estimators")
         codes = None
         if self._bins is not None:
             codes, _ = code_arrays(self._by_channel(arrays, self.grains_[0].grid), self._bins)
         n_classes = None if self.classes_ is None else len(self.classes_)
         unknown = Target(np.zeros(len(arrays)), None, n_classes)
-        return [
-            np.hstack(
-                list(
-                    mean_vectors(
-                        grain.models,
-                        self._windowed(arrays, codes, unknown, grain.grid, grain.pooling),
-                        n_jobs=self.n_jobs,
-                    )
-                )
-            )
-            for grain in self.grains_
-        ]
+        features: list[NDArray[Any]] = []
+        for grain in self.grains_:
+            windowed = self._windowed(arrays, codes, unknown, grain.grid, grain.pooling)
+            features.append(np.hstack([*mean_vectors(grain.models, windowed, n_jobs=self.n_jobs)]))
+        return features + self._raw(arrays)
+
+    def _raw(self, arrays: NDArray[Any]) -> list[NDArray[Any]]:
+        """Return the values of the arrays as one more grain, if they are passed through."""
+        return [arrays.reshape(len(arrays), -1)] if self.passthrough else []
 
     def _by_channel(self, arrays: NDArray[Any], grid: WindowGrid) -> NDArray[Any]:
         """Return arrays (n, positions, channels)."""
@@ -355,6 +364,7 @@ class MultiGrainedScanner(NamedEstimatorsMixin, TransformerMixin, BaseEstimator)
         """Check what can be checked before the arrays are known."""
         self._settings()
         check_integer("max_windows", self.max_windows, at_least=1)
+        check_switch("passthrough", self.passthrough)
         check_choice("target_type", self.target_type, TARGET_TYPES)
         check_n_jobs(self.n_jobs)
         check_integer("verbose", self.verbose, at_least=0)

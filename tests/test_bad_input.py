@@ -256,7 +256,7 @@ def test_an_estimator_named_like_a_parameter(kind, parameter):
 ONE_SIZE = "must be a list with one size a grain, as in"
 GEOMETRY = [
     ("windows", [9], r"windows holds 9, which does not fit instances with sides \(4,\)"),
-    ("windows", [0], r"windows holds 0, which does not fit"),
+    ("windows", [0], "windows holds 0: a size is at least 1"),
     ("windows", [(2, 2)], r"windows=\[\(2, 2\)\] slide over 2 axes.*shape \(4,\)"),
     ("windows", [], rf"windows=\[\] {ONE_SIZE}"),
     ("windows", 3, f"windows=3 {ONE_SIZE}"),
@@ -266,6 +266,7 @@ GEOMETRY = [
     ("windows", [1.5], "windows holds 1.5: a fraction of the side is above 0 and at most 1"),
     ("windows", [{"size": 2, "strid": 1}], "windows holds .*'strid': did you mean 'stride'"),
     ("windows", [{"size": 2, "pool": 0}], "windows holds .*: pool=0 must be an integer"),
+    ("passthrough", "yes", "passthrough='yes' must be True or False"),
     ("padding", -1, "padding=-1 must be an integer of at least 0"),
     ("padding", (1, 1), r"padding=\(1, 1\) has 2 sizes for 1 axes"),
     ("stride", 0, "stride=0 must be an integer of at least 1"),

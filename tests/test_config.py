@@ -74,6 +74,7 @@ def test_every_key_reaches_its_parameter(load):
         pool_method = "max"
         n_estimators = 5
         max_windows = 1000
+        passthrough = true
         input_shape = [8, 8]
         """
     )
@@ -95,6 +96,7 @@ def test_every_key_reaches_its_parameter(load):
         "pool_method": "max",
         "n_scan_estimators": 5,
         "max_windows": 1000,
+        "passthrough": True,
         "input_shape": [8, 8],
     }
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 from sklearn.datasets import load_digits
-from sklearn.linear_model import Ridge
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import GroupKFold
 from sklearn.tree import DecisionTreeClassifier
 
@@ -42,6 +42,53 @@ def test_layer_i_sees_grain_i_mod_g():
     # 7, 5 and 2 positions of 2 classes; from the second layer on, 2 class probabilities more.
     assert widths == [14, 10 + 2, 4 + 2, 14 + 2, 10 + 2]
     assert forest.predict(X).shape == (24,)
+
+
+def test_raw_values_are_one_more_grain():
+    rising = iter(range(9))
+
+    def ever_better(estimator, X, y):
+        return float(next(rising))
+
+    X, y = np.random.default_rng(0).normal(size=(24, 4, 2)), np.arange(24) % 2
+    forest = trees(
+        [(2,), (4,)],
+        stride=1,
+        pool=1,
+        passthrough=True,
+        max_layers=4,
+        scoring=ever_better,
+        combine="mean",
+    ).fit(X, y)
+    widths = [layer.models[0][0].n_features_in_ for layer in forest.layers_]
+    assert widths == [3 * 2, 1 * 2 + 2, 8 + 2, 3 * 2 + 2]
+    assert forest.predict(X).shape == (24,)
+
+
+def test_images_passed_through_stay_uint8_for_the_cascade():
+    X, y = digits(60)
+    forest = trees([3], passthrough=True, max_layers=2).fit(X.astype(np.uint8), y)
+    grains = forest._transform_grains(X.astype(np.uint8))
+    assert [grain.dtype for grain in grains] == [np.float32, np.uint8]
+    np.testing.assert_array_equal(grains[1], X.reshape(60, -1))
+
+
+def test_estimators_of_the_cascade_meet_nan_in_raw_values_only():
+    X, y = digits(60)
+    X[0] = np.nan
+    parameters = {
+        "scan_estimators": [("tree", TREE)],
+        "estimators": [("l", LogisticRegression(max_iter=1000))],
+        "cv": 2,
+        "max_layers": 1,
+    }
+    forest = GCForestClassifier([3], **parameters).fit(X, y)
+    assert not np.isnan(forest.predict_proba(X)).any()
+    assert forest.__sklearn_tags__().input_tags.allow_nan
+    forest.set_params(passthrough=True)
+    assert not forest.__sklearn_tags__().input_tags.allow_nan
+    with pytest.raises(ValueError, match="X contains NaN, which 'l' of estimators"):
+        forest.fit(X, y)
 
 
 def test_images():

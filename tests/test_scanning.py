@@ -1,6 +1,7 @@
 """Multi-grained scanning: windows of an instance stay together."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from recording import RecordingClassifier
 from sklearn.ensemble import RandomForestClassifier
@@ -152,10 +153,47 @@ def test_feature_names_say_grain_estimator_position_and_class():
     ]
 
 
-def test_features_can_be_a_frame():
-    scanner = MultiGrainedScanner([2], estimators=TREE, cv=2).set_output(transform="pandas")
-    frame = scanner.fit_transform(arrays((4,)), labels())
+@pytest.mark.parametrize("passthrough", [False, True])
+@pytest.mark.parametrize("method", ["fit_transform", "transform"])
+def test_features_can_be_a_frame(method, passthrough):
+    X, y = arrays((4, 3)), labels()
+    settings = {"estimators": TREE, "cv": 2, "passthrough": passthrough, "random_state": 0}
+    scanner = MultiGrainedScanner([2, 3], **settings)
+    frame_scanner = MultiGrainedScanner([2, 3], **settings).set_output(transform="pandas")
+    expected, frame = scanner.fit_transform(X, y), frame_scanner.fit_transform(X, y)
+    if method == "transform":
+        expected, frame = scanner.transform(X), frame_scanner.transform(X)
+    assert isinstance(frame, pd.DataFrame)
     assert frame.columns.tolist() == scanner.get_feature_names_out().tolist()
+    assert set(frame.dtypes) == {np.dtype(np.float32)}
+    np.testing.assert_array_equal(frame.to_numpy(), expected)
+
+
+def test_a_frame_keeps_the_index_of_its_rows():
+    rows = pd.DataFrame(arrays((4,)), index=range(100, 124))
+    rows.columns = [f"t{i}" for i in range(4)]
+    scanner = MultiGrainedScanner([2], estimators=TREE, cv=2).set_output(transform="pandas")
+    assert scanner.fit_transform(rows, labels()).index.tolist() == rows.index.tolist()
+    assert scanner.transform(rows).index.tolist() == rows.index.tolist()
+
+
+@pytest.mark.parametrize(("shape", "last"), [((4,), "value_3"), ((3, 2, 2), "value_2_1_1")])
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_values_passed_through_stand_behind_the_other_features(shape, last, dtype):
+    X, y = (100 * arrays(shape)).astype(dtype), labels()
+    settings = {"estimators": TREE, "cv": 2, "random_state": 0}
+    plain = MultiGrainedScanner([2], **settings)
+    scanner = MultiGrainedScanner([2], passthrough=True, **settings)
+    values = X.reshape(24, -1)
+    for method in ("fit_transform", "transform"):
+        arguments = (X, y) if method == "fit_transform" else (X,)
+        features = getattr(scanner, method)(*arguments)
+        assert features.dtype == np.float32
+        expected = np.hstack([getattr(plain, method)(*arguments), values])
+        np.testing.assert_array_equal(features, expected)
+    names = scanner.get_feature_names_out()
+    assert len(names) == features.shape[1]
+    assert names[-1] == last
 
 
 def test_features_stand_in_the_order_of_their_names():
