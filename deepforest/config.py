@@ -49,6 +49,7 @@ SCANNER_KEYS = {
     "n_estimators": "n_scan_estimators",
     "max_windows": "max_windows",
     "passthrough": "passthrough",
+    "grains": "grains",
     "input_shape": "input_shape",
 }
 
@@ -76,8 +77,8 @@ def load_config(path: str | PathLike[str]) -> CascadeForestBase:
         - ``task``: "classification" (the default) or "regression";
         - ``n_jobs``, ``random_state``, ``verbose``;
         - ``[cascade]``: the parameters of `CascadeForestClassifier`;
-        - ``[scanner]``: those of `MultiGrainedScanner`; where this table stands, the
-          estimator is a `GCForestClassifier` or `GCForestRegressor`;
+        - ``[scanner]``: those of `MultiGrainedScanner`, and ``grains``; where this table
+          stands, the estimator is a `GCForestClassifier` or `GCForestRegressor`;
         - ``[[cascade.estimators]]`` and ``[[scanner.estimators]]``: one table an
           estimator, with ``type`` (a registered name, such as "random_forest"),
           ``name`` (the type, where it is left out) and the type's own parameters.

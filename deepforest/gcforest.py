@@ -1,12 +1,18 @@
 """GCForest: multi-grained scanning and a cascade in one estimator, arrays in, labels out."""
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import get_tags
 
-from deepforest._validation import check_arrays, check_estimators, check_integer, check_nan
+from deepforest._validation import (
+    check_arrays,
+    check_choice,
+    check_estimators,
+    check_integer,
+    check_nan,
+)
 from deepforest.cascade import (
     CascadeForestBase,
     CascadeForestClassifier,
@@ -21,9 +27,11 @@ from deepforest.splits import Splits
 from deepforest.target import Target
 from deepforest.windows import PoolMethod
 
+ARRANGEMENTS = ("cycle", "concatenate")
+
 
 class _ScanningMixin(CascadeForestBase):
-    """Puts a scanner before a cascade: one grain a window size, cycled over the layers."""
+    """Puts a scanner before a cascade, whose layers take the scanner's grains."""
 
     _estimator_lists = ("scan_estimators", "estimators")
 
@@ -39,6 +47,7 @@ class _ScanningMixin(CascadeForestBase):
         n_scan_estimators: int = 30,
         max_windows: int = 100_000,
         passthrough: bool = False,
+        grains: Literal["cycle", "concatenate"] = "cycle",
         input_shape: tuple[int, ...] | None = None,
         estimators: NamedEstimators | None = None,
         n_estimators: int = 100,
@@ -74,10 +83,12 @@ class _ScanningMixin(CascadeForestBase):
         self.n_scan_estimators = n_scan_estimators
         self.max_windows = max_windows
         self.passthrough = passthrough
+        self.grains = grains
         self.input_shape = input_shape
 
     def _check_parameters(self) -> NamedEstimators:
         estimators = super()._check_parameters()
+        check_choice("grains", self.grains, ARRANGEMENTS)
         if self.scan_estimators is None:
             check_integer("n_scan_estimators", self.n_scan_estimators, at_least=1)
         else:
@@ -123,11 +134,15 @@ class _ScanningMixin(CascadeForestBase):
         self.scanner_ = self._scanner()
         self.scanner_.classes_ = self._classes()
         self.scanner_.n_features_in_ = self.n_features_in_
-        return self.scanner_._fit_grains(X, target, splits, seed)
+        return self._arranged(self.scanner_._fit_grains(X, target, splits, seed))
 
     def _transform_grains(self, X: NDArray[Any]) -> Grains:
         self._check_nan(X)
-        return self.scanner_._transform_grains(X)
+        return self._arranged(self.scanner_._transform_grains(X))
+
+    def _arranged(self, grains: Grains) -> Grains:
+        """Return what the layers of the cascade see in turn."""
+        return grains if self.grains == "cycle" else [np.hstack(grains)]
 
     def _check_nan(self, X: NDArray[Any]) -> None:
         check_nan(X, self.scan_estimators or [], name="scan_estimators")
@@ -150,8 +165,8 @@ class GCForestClassifier(_ScanningMixin, CascadeForestClassifier):
     """Multi-grained scanning and a cascade forest: images, sequences and other arrays to classes.
 
     Windows of several sizes (grains) slide over each array and are replaced by class
-    vectors; layer i of the cascade takes the features of grain i mod G and the class
-    vectors of layer i - 1 [1]_.
+    vectors; the layers of the cascade take these features, one grain after the other or all
+    together, and the class vectors of the layer before [1]_.
 
     Parameters
     ----------
@@ -175,6 +190,9 @@ class GCForestClassifier(_ScanningMixin, CascadeForestClassifier):
         A scan estimator is fitted on this many windows, drawn where there are more.
     passthrough : bool, default=False
         True adds the values of the array itself as one more grain, the last.
+    grains : {"cycle", "concatenate"}, default="cycle"
+        "cycle": of G grains, layer i of the cascade sees grain i mod G [1]_. "concatenate":
+        every layer sees all grains side by side.
     input_shape : tuple of int, default=None
         Shape of an instance where X is given as rows (n, prod(input_shape)).
     estimators : list of (str, estimator), default=None
@@ -223,8 +241,8 @@ class GCForestRegressor(_ScanningMixin, CascadeForestRegressor):
     """Multi-grained scanning and a cascade forest: images, sequences and other arrays to values.
 
     Windows of several sizes (grains) slide over each array and are replaced by predicted
-    values; layer i of the cascade takes the features of grain i mod G and the values of
-    layer i - 1.
+    values; the layers of the cascade take these features, one grain after the other or all
+    together, and the values of the layer before [1]_.
 
     Parameters
     ----------
@@ -248,6 +266,9 @@ class GCForestRegressor(_ScanningMixin, CascadeForestRegressor):
         A scan estimator is fitted on this many windows, drawn where there are more.
     passthrough : bool, default=False
         True adds the values of the array itself as one more grain, the last.
+    grains : {"cycle", "concatenate"}, default="cycle"
+        "cycle": of G grains, layer i of the cascade sees grain i mod G [1]_. "concatenate":
+        every layer sees all grains side by side.
     input_shape : tuple of int, default=None
         Shape of an instance where X is given as rows (n, prod(input_shape)).
     estimators : list of (str, estimator), default=None
@@ -272,6 +293,11 @@ class GCForestRegressor(_ScanningMixin, CascadeForestRegressor):
         Shape of an instance.
     n_layers_, layers_, layer_scores_, estimator_weights_, n_features_in_
         As in `CascadeForestRegressor`.
+
+    References
+    ----------
+    .. [1] Z.-H. Zhou and J. Feng, "Deep Forest: Towards an Alternative to Deep Neural
+       Networks", IJCAI 2017.
 
     Examples
     --------

@@ -75,6 +75,7 @@ def test_every_key_reaches_its_parameter(load):
         n_estimators = 5
         max_windows = 1000
         passthrough = true
+        grains = "concatenate"
         input_shape = [8, 8]
         """
     )
@@ -97,6 +98,7 @@ def test_every_key_reaches_its_parameter(load):
         "n_scan_estimators": 5,
         "max_windows": 1000,
         "passthrough": True,
+        "grains": "concatenate",
         "input_shape": [8, 8],
     }
 
@@ -205,6 +207,7 @@ KINDS = "accepted are random_forest, extra_trees, completely_random, lightgbm"
             "[scanner]\nwindows = [{ size = 3, stide = 1 }]",
             "scanner.windows holds .*'stide': did you mean 'stride'",
         ),
+        ('[scanner]\ngrains = "all"', "scanner.grains='all' must be one of 'cycle', 'concatenate'"),
         ("[scanner]\npadding = -1", "scanner.padding=-1 must be an integer of at least 0"),
         ('[scanner]\npool = "two"', "scanner.pool='two' must be an integer"),
         ('[scanner]\npool_method = "median"', "scanner.pool_method='median' must be one of"),

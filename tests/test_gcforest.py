@@ -65,6 +65,43 @@ def test_raw_values_are_one_more_grain():
     assert forest.predict(X).shape == (24,)
 
 
+def test_every_layer_sees_concatenated_grains():
+    rising = iter(range(9))
+
+    def ever_better(estimator, X, y):
+        return float(next(rising))
+
+    X, y = np.random.default_rng(0).normal(size=(24, 8)), np.arange(24) % 2
+    X = X.astype(np.float32)
+    parameters = {"stride": 1, "pool": 1, "passthrough": True, "scoring": ever_better}
+    forest = trees([2, 4], grains="concatenate", max_layers=3, combine="mean", **parameters)
+    forest.fit(X, y)
+    widths = [layer.models[0][0].n_features_in_ for layer in forest.layers_]
+    assert widths == [14 + 10 + 8, 14 + 10 + 8 + 2, 14 + 10 + 8 + 2]
+    assert forest.predict(X).shape == (24,)
+    # Scanner and cascade one after the other.
+    [grain] = forest._transform_grains(X)
+    np.testing.assert_array_equal(grain, forest.scanner_.transform(X))
+
+
+@pytest.mark.parametrize("grains", ["cycle", "concatenate"])
+def test_arranged_grains_learn_sequences_with_channels_and_missing_ends(grains):
+    rng = np.random.default_rng(0)
+    y = rng.permutation(np.arange(90) % 2)
+    t = np.arange(20) + rng.uniform(0, 6, size=(90, 1))
+    wave = np.sin(np.where(y == 1, 2.0, 0.7)[:, None] * t)
+    X = np.stack([rng.normal(size=wave.shape), wave], axis=2)
+    for x in X:
+        x[rng.integers(8, 21) :] = np.nan
+    forest = GCForestClassifier([(4,), (6,)], grains=grains, passthrough=True, **SMALL)
+    assert forest.fit(X[:60], y[:60]).score(X[60:], y[60:]) > 0.8
+
+
+def test_another_arrangement_is_an_error():
+    with pytest.raises(ValueError, match="grains='both' must be one of 'cycle', 'concatenate'"):
+        trees([3], grains="both").fit(*digits(30))
+
+
 def test_images_passed_through_stay_uint8_for_the_cascade():
     X, y = digits(60)
     forest = trees([3], passthrough=True, max_layers=2).fit(X.astype(np.uint8), y)

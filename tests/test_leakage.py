@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
 from sklearn.metrics import accuracy_score
-from sklearn.model_selection import GroupKFold
+from sklearn.model_selection import GroupKFold, KFold
 from sklearn.tree import DecisionTreeClassifier
 
 from deepforest import (
@@ -106,6 +106,34 @@ def test_scanned_features_tell_nothing_of_shuffled_labels():
     for position in range(features.shape[1]):
         guess = features[:, position].argmax(axis=1)
         assert accuracy_score(y, guess) <= CHANCE
+
+
+@pytest.mark.parametrize("kind", ["out-of-bag", "engine in folds", "generic"])
+def test_sequences_of_unequal_length_tell_nothing_of_shuffled_labels(kind):
+    X, y = shuffled(n_features=12)
+    ends = np.random.default_rng(1).integers(0, 13, N)
+    X[np.arange(12) >= ends[:, None]] = np.nan
+    scanner = MultiGrainedScanner(
+        [3],
+        stride=1,
+        pool=4,
+        n_estimators=10,
+        estimators=[("tree", DecisionTreeClassifier())] if kind == "generic" else None,
+        cv=KFold(3) if kind == "engine in folds" else 3,
+        random_state=0,
+    )
+    features = scanner.fit_transform(X, y)
+    vectors = features.reshape(N, -1, 2)
+    for position in range(vectors.shape[1]):
+        # Prior and all: no position tells the labels, nor does its being missing.
+        guess = vectors[:, position].argmax(axis=1)
+        assert accuracy_score(y, guess) <= CHANCE
+    cascade = CascadeForestClassifier(
+        n_estimators=30, max_layers=1, combine="mean", random_state=0
+    ).fit(features, y)
+    assert cascade.layer_scores_.max() <= CHANCE
+    seen = scanner.transform(X).reshape(N, -1, 2)[:, 0].argmax(axis=1)
+    assert accuracy_score(y, seen) > CHANCE + 0.1
 
 
 def test_no_layer_behind_a_scanner_scores_above_chance():
