@@ -134,15 +134,12 @@ class _ScanningMixin(CascadeForestBase):
         self.scanner_ = self._scanner()
         self.scanner_.classes_ = self._classes()
         self.scanner_.n_features_in_ = self.n_features_in_
-        return self._arranged(self.scanner_._fit_grains(X, target, splits, seed))
+        grains: Grains = self.scanner_._fit_grains(X, target, splits, seed)
+        return grains if self.grains == "cycle" else [np.hstack(grains)]
 
     def _transform_grains(self, X: NDArray[Any]) -> Grains:
         self._check_nan(X)
-        return self._arranged(self.scanner_._transform_grains(X))
-
-    def _arranged(self, grains: Grains) -> Grains:
-        """Return what the layers of the cascade see in turn."""
-        return grains if self.grains == "cycle" else [np.hstack(grains)]
+        return self.scanner_._transform_grains(X, side_by_side=self.grains == "concatenate")
 
     def _check_nan(self, X: NDArray[Any]) -> None:
         check_nan(X, self.scan_estimators or [], name="scan_estimators")

@@ -44,6 +44,9 @@ from deepforest.windows import (
     present_windows,
 )
 
+# New arrays are transformed in chunks of which the models say about this many values.
+CHUNK_VALUES = 2**24
+
 TARGET_TYPES = ("auto", "classes", "continuous")
 
 
@@ -235,7 +238,8 @@ class MultiGrainedScanner(NamedEstimatorsMixin, TransformerMixin, BaseEstimator)
         ndarray of shape (n_samples, n_features_out)
         """
         check_is_fitted(self)
-        return np.hstack(self._transform_grains(check_arrays(self, X, reset=False)))
+        arrays = check_arrays(self, X, reset=False)
+        return self._transform_grains(arrays, side_by_side=True)[0]
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
         """Return names that say grain, estimator, pooled position and class.
@@ -305,9 +309,35 @@ class MultiGrainedScanner(NamedEstimatorsMixin, TransformerMixin, BaseEstimator)
         self.grains_ = grains
         return features + self._raw(arrays)
 
-    def _transform_grains(self, arrays: NDArray[Any]) -> list[NDArray[Any]]:
-        """Return the features (n, F_g) of new instances for each grain, and the raw values."""
+    def _transform_grains(
+        self, arrays: NDArray[Any], *, side_by_side: bool = False
+    ) -> list[NDArray[Any]]:
+        """Return the features (n, F_g) of new instances for each grain, and the raw values.
+
+        `side_by_side` puts them into one array.
+        """
         check_nan(arrays, self._estimators(self._fitted_task()), name="estimators")
+        n_said = sum(
+            prod(pooled_shape(grain.grid.positions, grain.pooling.size)) * len(self._prior)
+            for grain in self.grains_
+            for of_one in grain.models
+            for _ in of_one
+        )
+        size = max(1, CHUNK_VALUES // n_said)
+        features: list[NDArray[Any]] = []
+        for start in range(0, len(arrays), size):
+            some = slice(start, start + size)
+            parts = self._features(arrays[some])
+            if side_by_side:
+                parts = [np.hstack(parts)]
+            if start == 0:
+                features = [np.empty((len(arrays), part.shape[1]), part.dtype) for part in parts]
+            for whole, part in zip(features, parts, strict=True):
+                whole[some] = part
+        return features
+
+    def _features(self, arrays: NDArray[Any]) -> list[NDArray[Any]]:
+        """Return the features (n, F_g) of a chunk of new instances, and the raw values."""
         codes = None
         if self._bins is not None:
             codes, _ = code_arrays(self._by_channel(arrays, self.grains_[0].grid), self._bins)

@@ -1,5 +1,7 @@
 """Bags: windows are drawn evenly, none twice, and only those that are present."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -74,3 +76,18 @@ def test_windows_that_are_present_are_drawn_evenly():
     assert counts[1, 1] == 0
     drawn = counts[present[arrays]] / 3000
     assert np.abs(drawn - 2 / 5).max() < 4 * np.sqrt(0.24 / 3000)
+
+
+@pytest.mark.parametrize("missing", [False, True])
+def test_drawing_takes_memory_for_what_is_drawn(missing, monkeypatch):
+    monkeypatch.setattr("deepforest.bags.BLOCK_WINDOWS", 10_000)
+    n, p = 20_000, 400
+    present = np.ones((n, p), bool) if missing else None
+    arrays = np.arange(0, n, 2)
+    tracemalloc.start()
+    try:
+        draw_windows(arrays, p, present, 10_000, 0)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 100 * 10_000 + 16 * n  # all 4 million windows would take 32 MB

@@ -1,5 +1,7 @@
 """Multi-grained scanning: windows of an instance stay together."""
 
+import tracemalloc
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -255,18 +257,69 @@ def test_the_type_of_the_target_can_be_said():
         MultiGrainedScanner([2], estimators=TREE, target_type="classses").fit(X, y)
 
 
+@pytest.mark.parametrize("estimators", [None, TREE])
+@pytest.mark.parametrize("missing", [False, True])
 @pytest.mark.parametrize("shape", [(7,), (5, 6), (4, 4, 2)])
-def test_the_size_of_blocks_changes_nothing(shape, monkeypatch):
+def test_the_size_of_blocks_and_chunks_changes_nothing(shape, missing, estimators, monkeypatch):
     X, y = arrays(shape), labels()
+    if missing:
+        X[::2, 2:] = np.nan
 
     def features():
-        scanner = MultiGrainedScanner([2], estimators=TREE, cv=3, random_state=0)
+        scanner = MultiGrainedScanner(
+            [2], padding=1, n_estimators=3, estimators=estimators, cv=3, random_state=0
+        )
         return np.hstack([scanner.fit_transform(X, y), scanner.transform(X)])
 
     expected = features()
     for values in (1, 100, 333):
         monkeypatch.setattr("deepforest.windowed.BLOCK_VALUES", values)
+        monkeypatch.setattr("deepforest.bags.BLOCK_WINDOWS", values)
+        monkeypatch.setattr("deepforest.scanning.CHUNK_VALUES", 3 * values)
         np.testing.assert_array_equal(features(), expected)
+
+
+@pytest.mark.parametrize("kind", ["engine", "engine in folds", "generic"])
+@pytest.mark.parametrize("missing", [False, True])
+def test_memory_beyond_the_features_is_that_of_a_block(kind, missing, monkeypatch):
+    # 196 windows of 10 classes: 16 kB of class vectors an instance before they are pooled to
+    # one position, while its values take 1 kB, or 256 bytes of uint8.
+    monkeypatch.setattr("deepforest.windowed.BLOCK_VALUES", 20_000)
+    monkeypatch.setattr("deepforest.bags.BLOCK_WINDOWS", 2_000)
+    monkeypatch.setattr("deepforest.scanning.CHUNK_VALUES", 8_000)
+    scanner = MultiGrainedScanner(
+        [3],
+        stride=1,
+        pool=14,
+        n_estimators=3,
+        estimators=TREE if kind == "generic" else None,
+        max_windows=500,
+        cv=KFold(2) if kind == "engine in folds" else 2,
+        random_state=0,
+    )
+    X = np.random.default_rng(0).integers(0, 255, (600, 16, 16)).astype(np.uint8)
+    if missing:
+        X = X.astype(np.float32)
+        X[:, 12:] = np.nan
+    y = np.arange(600) % 10
+    scanner.fit(X[:100], y[:100])  # what is compiled or imported late
+
+    def peaks(n):
+        tracemalloc.start()
+        try:
+            scanner.fit_transform(X[:n], y[:n])
+            models, fitting = tracemalloc.get_traced_memory()
+            tracemalloc.reset_peak()
+            scanner.transform(X[:n])
+            return np.array([fitting, tracemalloc.get_traced_memory()[1] - models])
+        finally:
+            tracemalloc.stop()
+
+    values = X[0].nbytes + (300 if missing else 0)  # and which windows are present
+    features = 2 * 10 * 4
+    fitting, transforming = (peaks(600) - peaks(200)) / 400
+    assert fitting < 2.5 * values + 6 * features
+    assert transforming < 0.6 * values + 2 * features
 
 
 def test_threads_change_nothing():
