@@ -134,8 +134,9 @@ class _ScanningMixin(CascadeForestBase):
         self.scanner_ = self._scanner()
         self.scanner_.classes_ = self._classes()
         self.scanner_.n_features_in_ = self.n_features_in_
-        grains: Grains = self.scanner_._fit_grains(X, target, splits, seed)
-        return grains if self.grains == "cycle" else [np.hstack(grains)]
+        return self.scanner_._fit_grains(
+            X, target, splits, seed, side_by_side=self.grains == "concatenate"
+        )
 
     def _transform_grains(self, X: NDArray[Any]) -> Grains:
         self._check_nan(X)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from difflib import get_close_matches
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,6 +15,7 @@ from deepforest.windows import (
     check_steps,
     count_spatial_axes,
     pool_size,
+    pooled_shape,
     window_grid,
 )
 
@@ -28,11 +30,22 @@ class GrainSettings(NamedTuple):
     pool_method: Any
 
 
-class Pooling(NamedTuple):
-    """How the class vectors of a grain are pooled."""
+class GrainLayout(NamedTuple):
+    """Where the windows of a grain lie in an instance, and how they are pooled."""
 
-    size: tuple[int, ...]  # positions of a block along each spatial axis
-    method: str  # one of POOL_METHODS
+    grid: WindowGrid
+    pool: tuple[int, ...]  # positions of a block along each spatial axis
+    pool_method: str  # one of POOL_METHODS
+
+    @property
+    def pooled_shape(self) -> tuple[int, ...]:
+        """Number of pooled positions along each spatial axis."""
+        return pooled_shape(self.grid.positions, self.pool)
+
+    @property
+    def n_pooled(self) -> int:
+        """Number of pooled positions."""
+        return prod(self.pooled_shape)
 
 
 def grain_settings(windows: Any, **shared: Any) -> list[GrainSettings]:
@@ -90,15 +103,14 @@ def _check_keys(entry: Any, own: dict[Any, Any]) -> None:
         raise ValueError(f"windows holds {entry!r} without a size: add one, as in {{'size': 3}}.")
 
 
-def lay_grains(
-    grains: list[GrainSettings], shape: tuple[int, ...]
-) -> list[tuple[WindowGrid, Pooling]]:
-    """Return where the windows of each grain lie in instances of this shape, and the pooling."""
+def lay_grains(grains: list[GrainSettings], shape: tuple[int, ...]) -> list[GrainLayout]:
+    """Return where the windows of each grain lie in instances of this shape."""
     n_axes = count_spatial_axes([grain.size for grain in grains], shape)
     return [
-        (
+        GrainLayout(
             window_grid(shape, n_axes, grain.size, grain.stride, grain.padding),
-            Pooling(pool_size(grain.pool, n_axes), grain.pool_method),
+            pool_size(grain.pool, n_axes),
+            grain.pool_method,
         )
         for grain in grains
     ]

@@ -26,23 +26,17 @@ from deepforest._validation import (
     check_values,
     unchanged_on_error,
 )
-from deepforest.binning import CodedWindows, code_arrays, window_bins
+from deepforest.binning import code_arrays
 from deepforest.composition import NamedEstimatorsMixin
 from deepforest.crossfit import cross_fit, mean_vectors
 from deepforest.estimators import NamedEstimators, Task, default_scan_estimators
-from deepforest.grains import GrainSettings, Pooling, grain_settings, lay_grains
+from deepforest.grains import GrainLayout, GrainSettings, grain_settings, lay_grains
 from deepforest.models import takes_shared_codes
 from deepforest.progress import report
 from deepforest.splits import Splits, make_splits
 from deepforest.target import Target
-from deepforest.windowed import WindowedArray
-from deepforest.windows import (
-    PoolMethod,
-    WindowGrid,
-    pad_arrays,
-    pooled_shape,
-    present_windows,
-)
+from deepforest.windowed import windowed_array
+from deepforest.windows import PoolMethod
 
 # New arrays are transformed in chunks of which the models say about this many values.
 CHUNK_VALUES = 2**24
@@ -53,8 +47,7 @@ TARGET_TYPES = ("auto", "classes", "continuous")
 class Grain(NamedTuple):
     """The fitted models of one window size."""
 
-    grid: WindowGrid
-    pooling: Pooling
+    layout: GrainLayout
     models: list[list[BaseEstimator]]  # of each estimator, one a fold
 
 
@@ -224,7 +217,7 @@ class MultiGrainedScanner(NamedEstimatorsMixin, TransformerMixin, BaseEstimator)
             target = self._encode(labels, check_sample_weight(sample_weight, len(arrays)))
             seed = int(check_seed(self.random_state).randint(np.iinfo(np.int32).max))
             splits = make_splits(self.cv, arrays, target, groups, seed)
-            return np.hstack(self._fit_grains(arrays, target, splits, seed))
+            return self._fit_grains(arrays, target, splits, seed, side_by_side=True)[0]
 
     def transform(self, X: ArrayLike) -> NDArray[Any]:
         """Return the features of new instances.
@@ -258,10 +251,9 @@ class MultiGrainedScanner(NamedEstimatorsMixin, TransformerMixin, BaseEstimator)
         classes = [""] if self.classes_ is None else [f"_{label}" for label in self.classes_]
         names = []
         for g, grain in enumerate(self.grains_):
-            size = "x".join(map(str, grain.grid.window))
-            shape = pooled_shape(grain.grid.positions, grain.pooling.size)
+            size = "x".join(map(str, grain.layout.grid.window))
             for estimator, _ in self._estimators(self._fitted_task()):
-                for position in np.ndindex(shape):
+                for position in np.ndindex(grain.layout.pooled_shape):
                     at = "_".join(map(str, position))
                     names += [f"grain{g}_{size}_{estimator}_at_{at}{label}" for label in classes]
         if self.passthrough:
@@ -271,43 +263,48 @@ class MultiGrainedScanner(NamedEstimatorsMixin, TransformerMixin, BaseEstimator)
         return np.array(names, dtype=object)
 
     def _fit_grains(
-        self, arrays: NDArray[Any], target: Target, splits: Splits, seed: int
+        self,
+        arrays: NDArray[Any],
+        target: Target,
+        splits: Splits,
+        seed: int,
+        *,
+        side_by_side: bool = False,
     ) -> list[NDArray[Any]]:
-        """Fit all grains; return the held-out features (n, F_g) of each, and the raw values."""
+        """Fit all grains; return the held-out features (n, F_g) of each, and the raw values.
+
+        `side_by_side` puts them into one array.
+        """
         estimators = self._estimators(target.task)
         check_nan(arrays, estimators, name="estimators")
         self.input_shape_ = arrays.shape[1:]
         self._prior = target.prior()
-        codes = None
-        self._bins = None
-        grounds = lay_grains(self._settings(), self.input_shape_)
+        layouts = lay_grains(self._settings(), self.input_shape_)
+        coded, self._bins = None, None
         if any(takes_shared_codes(estimator) for _, estimator in estimators):
-            codes, self._bins = code_arrays(self._by_channel(arrays, grounds[0][0]))
+            coded = code_arrays(_by_channel(arrays, layouts[0]))
+            self._bins = coded[1]
+        features, parts = self._empty_features(arrays, layouts, target.dtype, side_by_side)
         grains: list[Grain] = []
-        features: list[NDArray[Any]] = []
-        for g, (grid, pooling) in enumerate(grounds):
+        for g, (layout, part) in enumerate(zip(layouts, parts, strict=True)):
             start = perf_counter()
             seeds = np.random.SeedSequence((seed, g)).generate_state(len(estimators))
-            windowed = self._windowed(arrays, codes, target, grid, pooling)
+            windowed = windowed_array(arrays, coded, target, self._prior, layout, self.max_windows)
             fitted = cross_fit(
-                estimators,
-                windowed,
-                splits,
-                seeds=[int(s) for s in seeds],
-                n_jobs=self.n_jobs,
+                estimators, windowed, splits, seeds=[int(s) for s in seeds], n_jobs=self.n_jobs
             )
-            grains.append(Grain(grid, pooling, [f.models for f in fitted]))
-            features.append(np.hstack([f.held_out for f in fitted]))
+            grains.append(Grain(layout, [f.models for f in fitted]))
+            np.concatenate([f.held_out for f in fitted], axis=1, out=part)
             report(
                 self.verbose > 0,
                 "windows of %s: %d of them, %d features (%.1f s)",
-                "x".join(map(str, grid.window)),
+                "x".join(map(str, layout.grid.window)),
                 windowed.n_windows,
-                features[-1].shape[1],
+                part.shape[1],
                 perf_counter() - start,
             )
         self.grains_ = grains
-        return features + self._raw(arrays)
+        return features
 
     def _transform_grains(
         self, arrays: NDArray[Any], *, side_by_side: bool = False
@@ -317,78 +314,53 @@ class MultiGrainedScanner(NamedEstimatorsMixin, TransformerMixin, BaseEstimator)
         `side_by_side` puts them into one array.
         """
         check_nan(arrays, self._estimators(self._fitted_task()), name="estimators")
+        unknown = Target(
+            np.zeros(len(arrays)), None, None if self.classes_ is None else len(self.classes_)
+        )
+        layouts = [grain.layout for grain in self.grains_]
+        features, parts = self._empty_features(arrays, layouts, unknown.dtype, side_by_side)
         n_said = sum(
-            prod(pooled_shape(grain.grid.positions, grain.pooling.size)) * len(self._prior)
+            grain.layout.n_pooled * unknown.width * sum(map(len, grain.models))
             for grain in self.grains_
-            for of_one in grain.models
-            for _ in of_one
         )
         size = max(1, CHUNK_VALUES // n_said)
-        features: list[NDArray[Any]] = []
         for start in range(0, len(arrays), size):
             some = slice(start, start + size)
-            parts = self._features(arrays[some])
-            if side_by_side:
-                parts = [np.hstack(parts)]
-            if start == 0:
-                features = [np.empty((len(arrays), part.shape[1]), part.dtype) for part in parts]
-            for whole, part in zip(features, parts, strict=True):
-                whole[some] = part
+            coded = None
+            if self._bins is not None:
+                coded = code_arrays(_by_channel(arrays[some], layouts[0]), self._bins)
+            for grain, part in zip(self.grains_, parts, strict=True):
+                windowed = windowed_array(
+                    arrays[some], coded, unknown, self._prior, grain.layout, self.max_windows
+                )
+                vectors = mean_vectors(grain.models, windowed, n_jobs=self.n_jobs)
+                np.concatenate(vectors, axis=1, out=part[some])
         return features
 
-    def _features(self, arrays: NDArray[Any]) -> list[NDArray[Any]]:
-        """Return the features (n, F_g) of a chunk of new instances, and the raw values."""
-        codes = None
-        if self._bins is not None:
-            codes, _ = code_arrays(self._by_channel(arrays, self.grains_[0].grid), self._bins)
-        n_classes = None if self.classes_ is None else len(self.classes_)
-        unknown = Target(np.zeros(len(arrays)), None, n_classes)
-        features: list[NDArray[Any]] = []
-        for grain in self.grains_:
-            windowed = self._windowed(arrays, codes, unknown, grain.grid, grain.pooling)
-            features.append(np.hstack([*mean_vectors(grain.models, windowed, n_jobs=self.n_jobs)]))
-        return features + self._raw(arrays)
-
-    def _raw(self, arrays: NDArray[Any]) -> list[NDArray[Any]]:
-        """Return the values of the arrays as one more grain, if they are passed through."""
-        return [arrays.reshape(len(arrays), -1)] if self.passthrough else []
-
-    def _by_channel(self, arrays: NDArray[Any], grid: WindowGrid) -> NDArray[Any]:
-        """Return arrays (n, positions, channels)."""
-        n_channels = prod(arrays.shape[1 + len(grid.window) :])
-        return arrays.reshape(len(arrays), -1, n_channels)
-
-    def _windowed(
+    def _empty_features(
         self,
         arrays: NDArray[Any],
-        codes: NDArray[np.uint8] | None,
-        target: Target,
-        grid: WindowGrid,
-        pooling: Pooling,
-    ) -> WindowedArray:
-        padded = np.ascontiguousarray(pad_arrays(arrays, grid.padding))
-        present = present_windows(padded, grid)
-        windows = None
-        if codes is not None and self._bins is not None:
-            zero = self._bins.code(np.zeros((1, len(self._bins.edges)), dtype=np.float32))[0]
-            codes = pad_arrays(codes.reshape(arrays.shape), grid.padding, zero)
-            windows = CodedWindows(
-                codes.reshape(len(codes), -1),
-                grid.base,
-                grid.offset,
-                window_bins(self._bins, len(grid.offset)),
-                present,
-            )
-        return WindowedArray(
-            padded.reshape(len(padded), -1),
-            windows,
-            present,
-            target,
-            self._prior,
-            grid,
-            pooling,
-            self.max_windows,
-        )
+        layouts: list[GrainLayout],
+        dtype: type[np.floating[Any]],
+        side_by_side: bool,
+    ) -> tuple[list[NDArray[Any]], list[NDArray[Any]]]:
+        """Return arrays for the features of all grains, and the part of them for each grain.
+
+        The raw values are there already, if they are passed through.
+        """
+        raw = arrays.reshape(len(arrays), -1)
+        m = len(self._estimators(self._fitted_task()))
+        widths = [layout.n_pooled * len(self._prior) * m for layout in layouts]
+        if not side_by_side:
+            grains = [np.empty((len(raw), width), dtype) for width in widths]
+            return grains + ([raw] if self.passthrough else []), grains
+        if self.passthrough:
+            widths.append(raw.shape[1])
+        whole = np.empty((len(raw), sum(widths)), dtype)
+        parts = np.split(whole, np.cumsum(widths)[:-1], axis=1)
+        if self.passthrough:
+            parts.pop()[:] = raw
+        return [whole], parts
 
     def _check_parameters(self) -> None:
         """Check what can be checked before the arrays are known."""
@@ -448,3 +420,9 @@ class MultiGrainedScanner(NamedEstimatorsMixin, TransformerMixin, BaseEstimator)
             get_tags(estimator).input_tags.allow_nan for _, estimator in self.estimators or ()
         )
         return tags
+
+
+def _by_channel(arrays: NDArray[Any], layout: GrainLayout) -> NDArray[Any]:
+    """Return arrays (n, values of a channel, channels)."""
+    n_channels = prod(arrays.shape[1 + len(layout.grid.window) :])
+    return arrays.reshape(len(arrays), -1, n_channels)

@@ -1,7 +1,6 @@
 """Arrays as instances of cross-fitting: an array says what its windows say, pooled."""
 
 from collections.abc import Callable
-from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,8 +10,8 @@ from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.utils.parallel import Parallel, delayed
 
 from deepforest.bags import draw_windows
-from deepforest.binning import CodedWindows
-from deepforest.grains import Pooling
+from deepforest.binning import Bins, CodedWindows, window_bins
+from deepforest.grains import GrainLayout
 from deepforest.models import (
     Sample,
     class_vectors,
@@ -21,7 +20,13 @@ from deepforest.models import (
     takes_shared_codes,
 )
 from deepforest.target import Rows, Target, Vectors
-from deepforest.windows import WindowGrid, gather_windows, pool_positions, pooled_shape
+from deepforest.windows import (
+    WindowGrid,
+    gather_windows,
+    pad_arrays,
+    pool_positions,
+    present_windows,
+)
 
 # Windows are worked on in blocks of about this many values, so that memory stays near the
 # size of the output.
@@ -40,8 +45,7 @@ class WindowedArray(NamedTuple):
     present: NDArray[np.bool_] | None  # (n, P); None: all
     target: Target  # of the n arrays
     class_prior: NDArray[np.float64]  # (K,) of the training arrays
-    grid: WindowGrid
-    pooling: Pooling
+    layout: GrainLayout
     max_windows: int
 
     def gives_out_of_bag_votes(self, estimator: BaseEstimator) -> bool:
@@ -91,18 +95,18 @@ class WindowedArray(NamedTuple):
 
     def prior(self) -> NDArray[np.float64]:
         """Return the class prior at every pooled position."""
-        return np.tile(self.class_prior, self.n_pooled)
+        return np.tile(self.class_prior, self.layout.n_pooled)
+
+    @property
+    def grid(self) -> WindowGrid:
+        """Where the windows lie."""
+        return self.layout.grid
 
     @property
     def n_windows(self) -> int:
         """Number of windows that are present."""
         everywhere = len(self.flat) * len(self.grid.base)
         return everywhere if self.present is None else int(np.count_nonzero(self.present))
-
-    @property
-    def n_pooled(self) -> int:
-        """Number of pooled positions."""
-        return prod(pooled_shape(self.grid.positions, self.pooling.size))
 
     def _sample(self, arrays: Rows, seed: int) -> Sample:
         """Return the windows of some arrays, or `max_windows` of them drawn at random."""
@@ -170,14 +174,19 @@ class WindowedArray(NamedTuple):
         further values it holds for each window meanwhile.
         """
         n_positions, width = len(self.grid.base), self.target.width
-        result = np.empty((len(arrays), self.n_pooled * width), dtype=self.target.dtype)
+        result = np.empty((len(arrays), self.layout.n_pooled * width), dtype=self.target.dtype)
         block = max(1, BLOCK_VALUES // (n_positions * max(beside, width)))
         blocks = [slice(start, start + block) for start in range(0, len(arrays), block)]
 
         def pooled(some: slice) -> Vectors:
             shape = (-1, *self.grid.positions)
             present = None if self.present is None else self.present[arrays[some]].reshape(shape)
-            vectors = pool_positions(said(some).reshape(*shape, width), *self.pooling, present)
+            vectors = pool_positions(
+                said(some).reshape(*shape, width),
+                self.layout.pool,
+                self.layout.pool_method,
+                present,
+            )
             if present is not None:
                 np.copyto(vectors, self.class_prior, where=np.isnan(vectors))
             return vectors.reshape(len(vectors), -1).astype(result.dtype)
@@ -188,6 +197,38 @@ class WindowedArray(NamedTuple):
         for some, part in zip(blocks, parts, strict=True):
             result[some] = part
         return result
+
+
+def windowed_array(
+    arrays: NDArray[Any],
+    coded: tuple[NDArray[np.uint8], Bins] | None,
+    target: Target,
+    class_prior: NDArray[np.float64],
+    layout: GrainLayout,
+    max_windows: int,
+) -> WindowedArray:
+    """Return arrays (n, *shape) as instances for one grain.
+
+    `coded` are the codes of their values and the bins of their channels, where a forest of the
+    engine is to read them.
+    """
+    grid = layout.grid
+    padded = np.ascontiguousarray(pad_arrays(arrays, grid.padding))
+    present = present_windows(padded, grid)
+    windows = None
+    if coded is not None:
+        codes, bins = coded
+        zero = bins.code(np.zeros((1, len(bins.edges)), dtype=np.float32))[0]
+        codes = pad_arrays(codes.reshape(arrays.shape), grid.padding, zero)
+        windows = CodedWindows(
+            codes.reshape(len(codes), -1),
+            grid.base,
+            grid.offset,
+            window_bins(bins, len(grid.offset)),
+            present,
+        )
+    flat = padded.reshape(len(padded), -1)
+    return WindowedArray(flat, windows, present, target, class_prior, layout, max_windows)
 
 
 def _with_windows(present: NDArray[np.bool_] | None, arrays: Rows) -> Rows:

@@ -23,9 +23,9 @@ def test_a_dict_overrides_what_it_says():
 
 def test_grains_of_different_settings_lie_over_one_another():
     grains = grain_settings([3, {"size": 4, "stride": 2, "padding": 1, "pool": 3}], **SHARED)
-    (first, pooling), (second, other) = lay_grains(grains, (6, 6))
-    assert (first.positions, pooling) == ((4, 4), ((2, 2), "mean"))
-    assert (second.positions, other) == ((3, 3), ((3, 3), "mean"))
+    first, second = lay_grains(grains, (6, 6))
+    assert (first.grid.positions, first.pool, first.pooled_shape) == ((4, 4), (2, 2), (2, 2))
+    assert (second.grid.positions, second.pool, second.n_pooled) == ((3, 3), (3, 3), 1)
 
 
 @pytest.mark.parametrize(

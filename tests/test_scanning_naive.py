@@ -32,7 +32,8 @@ def instances(shape, n=18, missing=False, seed=0):
 
 
 def expected(scanner, grain, X, y, n_axes):
-    grid, pooling, models = grain.grid, grain.pooling, grain.models
+    layout, models = grain.layout, grain.models
+    grid = layout.grid
     folds = list(FOLDS.split(X))
     classes = scanner.classes_
 
@@ -61,8 +62,8 @@ def expected(scanner, grain, X, y, n_axes):
                 [clone(model) for model in of_one],
                 fit,
                 said,
-                pooling.size,
-                pooling.method,
+                layout.pool,
+                layout.pool_method,
                 prior,
                 lambda x: naive.windows(x, n_axes, grid.window, grid.stride, grid.padding),
             )
@@ -99,7 +100,7 @@ def test_held_out_features_are_those_of_models_on_copied_windows(
     )
     features = scanner.fit_transform(X, y)
     assert not np.isnan(features).any()
-    n_axes = len(scanner.grains_[0].grid.window)
+    n_axes = len(scanner.grains_[0].layout.grid.window)
     naively = np.hstack([expected(scanner, grain, X, y, n_axes) for grain in scanner.grains_])
     np.testing.assert_allclose(features, naively, rtol=1e-6, atol=1e-6)
 

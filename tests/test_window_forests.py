@@ -107,7 +107,7 @@ def test_held_out_features_are_pooled_votes_of_trees_that_did_not_see_the_array(
     features = scanner.fit_transform(X, y)
 
     forest = scanner.grains_[0].models[0][0]
-    windows = coded(X, scanner.grains_[0].grid)
+    windows = coded(X, scanner.grains_[0].layout.grid)
     k = 1 if regression else 3
     again = kind(6, random_state=forest.random_state)
     bags = again._fit_windows(windows, y, None, scanner.max_windows)
