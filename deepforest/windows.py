@@ -88,9 +88,11 @@ def window_size(
     zeros = padding or (0,) * len(sides)
     if any(size > side + 2 * p for size, side, p in zip(sizes, sides, zeros, strict=True)):
         around = f" and padding {zeros}" if any(zeros) else ""
+        single = len(sides) > 1 and not isinstance(window, (tuple, list))
+        channels = f"; for sequences with channels write ({window},)" if single else ""
         raise ValueError(
             f"windows holds {window!r}, which does not fit instances with sides {sides}{around}: "
-            "use sizes from 1 to the side, or fractions of it."
+            f"use sizes from 1 to the side, or fractions of it{channels}."
         )
     return sizes
 

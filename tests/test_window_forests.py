@@ -10,6 +10,9 @@ from deepforest import MultiGrainedScanner, windowed
 from deepforest.bags import draw_bag, rows_of_windows
 from deepforest.binning import CodedWindows, code_arrays, window_bins
 from deepforest.forest import HistForestClassifier, HistForestRegressor
+from deepforest.grains import grain_settings, lay_grains
+from deepforest.target import Target
+from deepforest.windowed import windowed_array
 from deepforest.windows import gather_windows, window_grid
 
 
@@ -90,14 +93,22 @@ def test_missing_values_keep_a_code_of_their_own_in_windows():
     assert np.array_equal(votes.reshape(-1, 3), forest.predict_proba(every_window(X, grid)))
 
 
+@pytest.mark.parametrize("missing", [False, True])
 @pytest.mark.parametrize("method", ["mean", "max"])
 @pytest.mark.parametrize("regression", [False, True])
-def test_held_out_features_are_pooled_votes_of_trees_that_did_not_see_the_array(regression, method):
-    X, y = images(12)
+def test_held_out_features_are_pooled_votes_of_trees_that_did_not_see_the_array(
+    regression, method, missing
+):
+    X, y = images(12, np.float32 if missing else np.uint8)
+    if missing:
+        X[::3, 3:] = np.nan
+        X[1, :, 2:] = np.nan
+        X[4] = np.nan
     kind = HistForestRegressor if regression else HistForestClassifier
     scanner = MultiGrainedScanner(
         [(3, 2)],
-        stride=1,
+        stride=(2, 1),
+        padding=(1, 0),
         pool=2,
         pool_method=method,
         estimators=[("forest", kind(6))],
@@ -107,9 +118,17 @@ def test_held_out_features_are_pooled_votes_of_trees_that_did_not_see_the_array(
     features = scanner.fit_transform(X, y)
 
     forest = scanner.grains_[0].models[0][0]
-    windows = coded(X, scanner.grains_[0].layout.grid)
+    grid = scanner.grains_[0].layout.grid
+    padded = np.pad(X, ((0, 0), (1, 1), (0, 0)))
+    present = ~np.isnan(every_window(padded, grid)).all(axis=1).reshape(12, 3, 3)
     k = 1 if regression else 3
     again = kind(6, random_state=forest.random_state)
+    codes, bins = code_arrays(X.reshape(12, -1, 1))
+    zero = bins.code(np.zeros((1, 1), np.float32))[0, 0]
+    codes = np.pad(codes.reshape(X.shape), ((0, 0), (1, 1), (0, 0)), constant_values=zero)
+    windows = CodedWindows(
+        codes.reshape(12, -1), grid.base, grid.offset, window_bins(bins, 6), present.reshape(12, 9)
+    )
     bags = again._fit_windows(windows, y, None, scanner.max_windows)
     alone = ~np.eye(6, dtype=bool)
     one_tree = [
@@ -118,22 +137,49 @@ def test_held_out_features_are_pooled_votes_of_trees_that_did_not_see_the_array(
         )
         for t in range(6)
     ]
+    prior = np.array([y.mean()]) if regression else np.full(3, 1 / 3)
     for i in range(12):
         said = [one_tree[t][i] for t in range(6) if not bags[t, i]]
         if said:
             votes = np.mean(said, axis=0) + (forest._center if regression else 0)
         else:
-            votes = np.tile(y.mean() if regression else np.full(3, 1 / 3), (9, 1))
-        pooled = pooled_naive(votes.reshape(3, 3, k), (2, 2), method)
+            votes = np.tile(prior, (9, 1))
+        pooled = pooled_naive(votes.reshape(3, 3, k), (2, 2), method, present[i])
+        pooled = np.where(np.isnan(pooled), prior, pooled)
         np.testing.assert_allclose(features[i], pooled.ravel(), rtol=1e-6)
 
 
-def test_neither_blocks_nor_threads_change_a_feature(monkeypatch):
+@pytest.mark.parametrize("missing", [False, True])
+def test_neither_blocks_nor_threads_change_a_feature(missing, monkeypatch):
     X, y = images(25)
-    settings = {"windows": [2, 0.6], "n_estimators": 4, "random_state": 0}
+    if missing:
+        X = X.astype(np.float32)
+        X[::2, 2:] = np.nan
+    settings = {"windows": [2, 0.6], "padding": (0, 1), "n_estimators": 4, "random_state": 0}
     features = MultiGrainedScanner(**settings).fit_transform(X, y)
     monkeypatch.setattr(windowed, "BLOCK_VALUES", 50)
     assert np.array_equal(features, MultiGrainedScanner(**settings, n_jobs=2).fit_transform(X, y))
+
+
+def test_arrays_without_a_window_are_in_no_bag():
+    X, y = images(12, np.float32)
+    X[[2, 5]] = np.nan
+    [layout] = lay_grains(
+        grain_settings([2], stride=1, padding=0, pool=1, pool_method="mean"), (5, 4)
+    )
+    target = Target(y, None, 3)
+    data = windowed_array(X, code_arrays(X.reshape(12, -1, 1)), target, target.prior(), layout, 9)
+    forest = HistForestClassifier(5, random_state=0)
+    _, bags = data._grow(forest, data.codes, target)
+    assert bags.shape == (5, 12)
+    assert not bags[:, [2, 5]].any()
+    assert bags.any(axis=1).all()
+    # The bags are those of a forest on the other arrays.
+    rest = np.delete(np.arange(12), [2, 5])
+    again = HistForestClassifier(5, random_state=0)
+    np.testing.assert_array_equal(
+        again._fit_windows(data.codes.take(rest), y[rest], None, 9), bags[:, rest]
+    )
 
 
 def test_too_many_values_for_32_bit_addresses_are_refused():

@@ -156,6 +156,13 @@ def test_a_size_that_does_not_fit_is_an_error_that_shows_it(window):
     assert repr(window) in str(error.value)
 
 
+def test_a_single_number_that_does_not_fit_the_channels_is_told_from_a_tuple():
+    with pytest.raises(ValueError, match=r"windows holds 7.* channels write \(7,\)"):
+        window_size(7, (25, 3))
+    with pytest.raises(ValueError, match=r"fractions of it\.$"):
+        window_size((7, 7), (25, 3))
+
+
 @pytest.mark.parametrize(("window", "step"), [(1, 1), (3, 1), (8, 2), (10, 2), (12, 3)])
 def test_no_stride_is_a_quarter_of_the_window(window, step):
     base = window_grid((40,), 1, window, None).base
