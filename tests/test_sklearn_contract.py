@@ -32,8 +32,12 @@ ESTIMATORS = [
     CascadeForestClassifier(TREE, **SMALL),
     CascadeForestRegressor(TREE_OF_VALUES, **SMALL),
     GCForestClassifier(estimators=TREE, **SMALL, **SCAN),
-    GCForestRegressor(estimators=TREE_OF_VALUES, **SMALL, **SCAN),
-    MultiGrainedScanner([1.0], pool=1, n_estimators=3, cv=3, random_state=0),
+    GCForestRegressor(
+        estimators=TREE_OF_VALUES, grains="concatenate", passthrough=True, **SMALL, **SCAN
+    ),
+    MultiGrainedScanner(
+        [1.0], padding=1, pool=1, passthrough=True, n_estimators=3, cv=3, random_state=0
+    ),
 ]
 
 WEIGHTS = (
