@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from math import gcd
 from typing import Any, Self
 
 import numpy as np
@@ -124,7 +125,11 @@ def code_arrays(arrays: NDArray[Any], bins: Bins | None = None) -> tuple[NDArray
         bins = code_table(values[:1]).bins if values.dtype == np.uint8 else None
     if bins is None:
         values = values.astype(np.float32, copy=False)
-        bins = find_bins(values, MISSING, np.zeros(values.shape[1], bool))
+        # Steps that meet every position in turn: others would see some positions only.
+        step = max(1, len(values) // QUANTILE_ROWS)
+        while gcd(step, arrays.shape[1]) > 1:
+            step += 1
+        bins = find_bins(values[::step], MISSING, np.zeros(values.shape[1], bool))
     elif bins.keeps_missing.any() or values.dtype != np.uint8:
         values = values.astype(np.float32, copy=False)
     return np.ascontiguousarray(bins.code(values)).reshape(len(arrays), -1), bins

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from deepforest.binning import Binner, CodedTable, concatenate, image_bins
+from deepforest.binning import Binner, CodedTable, code_arrays, concatenate, image_bins
 
 values = (
     st.floats(-(2.0**90), 2.0**90, width=32) | st.just(float("nan")) | st.integers(-5, 5).map(float)
@@ -94,3 +94,14 @@ def test_categorical_features_that_are_not_there():
 @parametrize_with_checks([Binner(), Binner(max_bins=4)])
 def test_scikit_learn_contract(estimator, check):
     check(estimator)
+
+
+@pytest.mark.parametrize("length", [4, 6, 50])
+def test_thresholds_of_arrays_come_from_all_positions(length, monkeypatch):
+    # A sample of every 6th value of sequences of 6 would see the first position only.
+    monkeypatch.setattr("deepforest.binning.QUANTILE_ROWS", 100)
+    arrays = np.random.default_rng(0).normal(size=(600 // length, length, 1)).astype(np.float32)
+    arrays[:, 0] = 7
+    codes, bins = code_arrays(arrays)
+    assert len(bins.edges[0]) > 50
+    assert len(np.unique(codes)) > 50
