@@ -157,7 +157,7 @@ class WindowedArray(NamedTuple):
                 vectors = np.zeros((*known.shape[:2], n_classes))
                 vectors[:, :, forest.classes_] = known
             if bags is not None:
-                vectors[np.isnan(vectors[:, 0, -1])] = self.class_prior
+                vectors[np.isnan(vectors[:, 0]).any(axis=1)] = self.class_prior
             result: Vectors = vectors
             return result
 

@@ -150,6 +150,17 @@ def test_instances_of_nan_may_be_all_that_a_bag_holds():
     assert not np.isnan(scanner.fit_transform(X, y)).any()
 
 
+def test_class_vectors_sum_to_one_where_a_class_has_no_windows():
+    X = np.random.default_rng(0).normal(size=(30, 6))
+    y = np.arange(30) % 3
+    X[y == 2] = np.nan
+    # With one tree, half of the instances are in every bag.
+    scanner = MultiGrainedScanner([3], n_estimators=1, random_state=0)
+    features = scanner.fit_transform(X, y).reshape(30, -1, 3)
+    np.testing.assert_allclose(features.sum(axis=2), 1, rtol=1e-6)
+    assert (np.abs(features[:2] - 1 / 3) > 0.1).any()
+
+
 def test_features_of_whole_instances_do_not_depend_on_those_with_nan_beside_them():
     X, y = instances((9,), missing=True)
     whole = ~np.isnan(X).any(axis=1)
