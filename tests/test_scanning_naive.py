@@ -10,6 +10,7 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from deepforest import MultiGrainedScanner
 from deepforest.binning import CodedTable, window_bins
+from deepforest.estimators import lightgbm
 from deepforest.forest import HistForestClassifier, HistForestRegressor
 from deepforest.models import is_engine_forest
 
@@ -148,6 +149,16 @@ def test_instances_of_nan_may_be_all_that_a_bag_holds():
     y = np.array([0, 1] * 4)
     scanner = MultiGrainedScanner([3], n_estimators=20, random_state=0)
     assert not np.isnan(scanner.fit_transform(X, y)).any()
+
+
+def test_early_stopping_may_find_no_windows_to_stop_on():
+    X = np.random.default_rng(0).normal(size=(12, 4))
+    X[:6] = np.nan
+    boosted = lightgbm("regression", n_estimators=3)
+    scanner = MultiGrainedScanner(
+        [2], estimators=[("b", boosted)], cv=KFold(2), target_type="continuous", random_state=0
+    )
+    assert np.isfinite(scanner.fit_transform(X, np.arange(12))).all()
 
 
 def test_class_vectors_sum_to_one_where_a_class_has_no_windows():
