@@ -114,3 +114,17 @@ def lay_grains(grains: list[GrainSettings], shape: tuple[int, ...]) -> list[Grai
         )
         for grain in grains
     ]
+
+
+def feature_names(
+    layouts: list[GrainLayout], estimators: list[str], labels: list[str]
+) -> list[str]:
+    """Return names that say grain, window, estimator, pooled position and label, in their order."""
+    names = []
+    for g, layout in enumerate(layouts):
+        size = "x".join(map(str, layout.grid.window))
+        for estimator in estimators:
+            for position in np.ndindex(layout.pooled_shape):
+                at = "_".join(map(str, position))
+                names += [f"grain{g}_{size}_{estimator}_at_{at}{label}" for label in labels]
+    return names

@@ -1,6 +1,5 @@
 """Multi-grained scanning: windows over arrays, each replaced by its class vectors."""
 
-from math import prod
 from time import perf_counter
 from typing import Any, Literal, NamedTuple, Self
 
@@ -26,16 +25,21 @@ from deepforest._validation import (
     check_values,
     unchanged_on_error,
 )
-from deepforest.binning import code_arrays
 from deepforest.composition import NamedEstimatorsMixin
 from deepforest.crossfit import cross_fit, mean_vectors
 from deepforest.estimators import NamedEstimators, Task, default_scan_estimators
-from deepforest.grains import GrainLayout, GrainSettings, grain_settings, lay_grains
+from deepforest.grains import (
+    GrainLayout,
+    GrainSettings,
+    feature_names,
+    grain_settings,
+    lay_grains,
+)
 from deepforest.models import takes_shared_codes
 from deepforest.progress import report
 from deepforest.splits import Splits, make_splits
 from deepforest.target import Target
-from deepforest.windowed import windowed_array
+from deepforest.windowed import code_channels, windowed_array
 from deepforest.windows import PoolMethod
 
 # New arrays are transformed in chunks of which the models say about this many values.
@@ -248,14 +252,11 @@ class MultiGrainedScanner(NamedEstimatorsMixin, TransformerMixin, BaseEstimator)
         ndarray of str of shape (n_features_out,)
         """
         check_is_fitted(self)
-        classes = [""] if self.classes_ is None else [f"_{label}" for label in self.classes_]
-        names = []
-        for g, grain in enumerate(self.grains_):
-            size = "x".join(map(str, grain.layout.grid.window))
-            for estimator, _ in self._estimators(self._fitted_task()):
-                for position in np.ndindex(grain.layout.pooled_shape):
-                    at = "_".join(map(str, position))
-                    names += [f"grain{g}_{size}_{estimator}_at_{at}{label}" for label in classes]
+        names = feature_names(
+            [grain.layout for grain in self.grains_],
+            [estimator for estimator, _ in self._estimators(self._fitted_task())],
+            [""] if self.classes_ is None else [f"_{label}" for label in self.classes_],
+        )
         if self.passthrough:
             names += [
                 "_".join(map(str, ("value", *place))) for place in np.ndindex(*self.input_shape_)
@@ -282,7 +283,7 @@ class MultiGrainedScanner(NamedEstimatorsMixin, TransformerMixin, BaseEstimator)
         layouts = lay_grains(self._settings(), self.input_shape_)
         coded, self._bins = None, None
         if any(takes_shared_codes(estimator) for _, estimator in estimators):
-            coded = code_arrays(_by_channel(arrays, layouts[0]))
+            coded = code_channels(arrays, layouts[0])
             self._bins = coded[1]
         features, parts = self._empty_features(arrays, layouts, target.dtype, side_by_side)
         grains: list[Grain] = []
@@ -328,7 +329,7 @@ class MultiGrainedScanner(NamedEstimatorsMixin, TransformerMixin, BaseEstimator)
             some = slice(start, start + size)
             coded = None
             if self._bins is not None:
-                coded = code_arrays(_by_channel(arrays[some], layouts[0]), self._bins)
+                coded = code_channels(arrays[some], layouts[0], self._bins)
             for grain, part in zip(self.grains_, parts, strict=True):
                 windowed = windowed_array(
                     arrays[some], coded, unknown, self._prior, grain.layout, self.max_windows
@@ -420,9 +421,3 @@ class MultiGrainedScanner(NamedEstimatorsMixin, TransformerMixin, BaseEstimator)
             get_tags(estimator).input_tags.allow_nan for _, estimator in self.estimators or ()
         )
         return tags
-
-
-def _by_channel(arrays: NDArray[Any], layout: GrainLayout) -> NDArray[Any]:
-    """Return arrays (n, values of a channel, channels)."""
-    n_channels = prod(arrays.shape[1 + len(layout.grid.window) :])
-    return arrays.reshape(len(arrays), -1, n_channels)

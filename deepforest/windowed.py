@@ -1,6 +1,7 @@
 """Arrays as instances of cross-fitting: an array says what its windows say, pooled."""
 
 from collections.abc import Callable
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,7 +11,7 @@ from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.utils.parallel import Parallel, delayed
 
 from deepforest.bags import draw_windows
-from deepforest.binning import Bins, CodedWindows, window_bins
+from deepforest.binning import Bins, CodedWindows, code_arrays, window_bins
 from deepforest.grains import GrainLayout
 from deepforest.models import (
     Sample,
@@ -197,6 +198,14 @@ class WindowedArray(NamedTuple):
         for some, part in zip(blocks, parts, strict=True):
             result[some] = part
         return result
+
+
+def code_channels(
+    arrays: NDArray[Any], layout: GrainLayout, bins: Bins | None = None
+) -> tuple[NDArray[np.uint8], Bins]:
+    """Return the codes of arrays (n, *shape) and the bins of their channels; None finds them."""
+    n_channels = prod(arrays.shape[1 + len(layout.grid.window) :])
+    return code_arrays(arrays.reshape(len(arrays), -1, n_channels), bins)
 
 
 def windowed_array(
