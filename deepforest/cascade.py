@@ -29,7 +29,7 @@ from deepforest.composition import NamedEstimatorsMixin
 from deepforest.estimators import NamedEstimators, Task, default_estimators
 from deepforest.growth import Grains, GrowthRules, Validation, grow
 from deepforest.layer import augmented
-from deepforest.scoring import Scoring, check_scoring, score_name
+from deepforest.scoring import Scoring, check_scores_classes, check_scoring, score_name
 from deepforest.splits import Splits, check_cv_type, make_splits
 from deepforest.target import Target, Vectors
 
@@ -99,7 +99,7 @@ class CascadeForestBase(NamedEstimatorsMixin, BaseEstimator):
         ------
         ValueError
             For a parameter or input that cannot be used; the estimator is then left
-            as it was before.
+            as it was before. So it is where the fit is interrupted (KeyboardInterrupt).
         """
         with unchanged_on_error(self):
             return self._fit(X, y, sample_weight, X_val, y_val, groups)
@@ -133,25 +133,29 @@ class CascadeForestBase(NamedEstimatorsMixin, BaseEstimator):
             y_val = self._check_y_val(y_val)
             check_same_length(X_val, X_name="X_val", y_val=y_val)
 
+        classification = target.n_classes is not None
+        scorer = check_scoring(self.scoring, classification=classification)
+        classes = self._classes()
+        if classes is not None:
+            check_scores_classes(scorer, classes)
         seed = int(check_seed(self.random_state).randint(np.iinfo(np.int32).max))
         splits = make_splits(self.cv, X, target, groups, seed)
         grains = self._fit_grains(X, target, splits, seed)
         validation = None
         if X_val is not None:
             validation = Validation(self._transform_grains(X_val), y_val)
-        classification = target.n_classes is not None
         rules = GrowthRules(
             max_layers=self.max_layers,
             tol=self.tol,
             n_iter_no_change=self.n_iter_no_change,
             combine=self.combine,
-            scorer=check_scoring(self.scoring, classification=classification),
+            scorer=scorer,
             score_name=score_name(self.scoring, classification=classification),
             seed=seed,
             n_jobs=self.n_jobs,
             verbose=self.verbose > 0,
         )
-        grown = grow(estimators, grains, target, self._classes(), splits, rules, validation)
+        grown = grow(estimators, grains, target, classes, splits, rules, validation)
         self.layers_ = grown.layers
         self.n_layers_ = len(grown.layers)
         self.layer_scores_ = np.array(grown.scores)

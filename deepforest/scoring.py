@@ -1,5 +1,6 @@
 """Scores of held-out class vectors by the names of scikit-learn's scorers."""
 
+import warnings
 from collections.abc import Callable
 from inspect import Parameter, signature
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
-from sklearn.metrics import get_scorer
+from sklearn.metrics import get_scorer, log_loss
 
 Scorer = Callable[..., float]
 Scoring = str | Scorer | None
@@ -42,6 +43,40 @@ class _HeldOutRegressor(RegressorMixin, BaseEstimator):
         return X[:, 0]
 
 
+class _ScorerByName:
+    """One of scikit-learn's scorers, made to fit class vectors."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.scorer = get_scorer(name)
+
+    def __call__(
+        self,
+        estimator: BaseEstimator,
+        X: NDArray[Any],
+        y: NDArray[Any],
+        sample_weight: NDArray[np.float64] | None = None,
+    ) -> float:
+        if isinstance(estimator, _HeldOutClassifier) and estimator.classes.dtype.kind not in "biuf":
+            # Scores of two classes take 1 for the positive one: of words it is the second.
+            y = np.searchsorted(estimator.classes, y)
+            estimator = _HeldOutClassifier(np.arange(len(estimator.classes)))
+        if self.name == "neg_log_loss":
+            # Rows that lack a class have a log loss, but the scorer would not know the class.
+            probability, labels = estimator.predict_proba(X), estimator.classes_
+            return -float(log_loss(y, probability, labels=labels, sample_weight=sample_weight))
+        if sample_weight is not None:
+            try:
+                return float(self.scorer(estimator, X, y, sample_weight=sample_weight))
+            except TypeError as error:
+                if "sample_weight" not in str(error):  # a largest error knows no weights
+                    raise
+        return float(self.scorer(estimator, X, y))
+
+    def __repr__(self) -> str:
+        return repr(self.name)
+
+
 def score_name(scoring: Scoring, *, classification: bool) -> str:
     """Return what the score is called in a line of progress."""
     if scoring is None:
@@ -55,15 +90,57 @@ def check_scoring(scoring: Scoring, *, classification: bool) -> Scorer:
         scoring = "accuracy" if classification else "r2"
     if isinstance(scoring, str):
         try:
-            scoring = get_scorer(scoring)
+            scorer = _ScorerByName(scoring)
         except ValueError as error:
             raise ValueError(
                 f"scoring={scoring!r} is no scorer of scikit-learn: choose one of "
                 "sklearn.metrics.get_scorer_names()."
             ) from error
+        if _scores_values(scorer) == classification:
+            scored, task, other = (
+                ("values", "classification", "accuracy")
+                if classification
+                else ("classes", "regression", "r2")
+            )
+            raise ValueError(
+                f"scoring={scoring!r} scores {scored}, but this is {task}: choose a score such as "
+                f"{other!r}."
+            )
+        return scorer
     if not callable(scoring):
         raise ValueError(f"scoring={scoring!r} must be a scorer's name, a callable or None.")
     return scoring
+
+
+def _scores_values(scorer: Scorer) -> bool:
+    """Return whether a scorer is for regression: it takes numbers that are no classes."""
+    said, y = np.array([[1.5], [2.0], [3.5]]), np.array([1.0, 2.5, 4.0])
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # scores of clusters warn of numbers
+            scorer(_HeldOutRegressor(), said, y)
+    except (ValueError, AttributeError, UserWarning):
+        return False
+    return True
+
+
+def check_scores_classes(scorer: Scorer, classes: NDArray[Any]) -> None:
+    """Raise a ValueError if a scorer from `check_scoring` is not for that many classes.
+
+    So it is known before a layer is trained. Only scikit-learn's scorers are asked.
+    """
+    if not isinstance(scorer, _ScorerByName):
+        return
+    said = np.eye(len(classes), dtype=np.float32)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            scorer(_HeldOutClassifier(classes), np.vstack([said, said]), np.tile(classes, 2))
+    except ValueError as error:
+        raise ValueError(
+            f"scoring={scorer!r} does not fit the {len(classes)} class(es) of y: choose another "
+            f"one, such as 'accuracy' or, for more than two, 'roc_auc_ovr'. It said: {error}"
+        ) from error
 
 
 def held_out_score(
@@ -93,12 +170,15 @@ def held_out_score(
     weighted = sample_weight is not None and _takes_weights(scorer)
     arguments = {"sample_weight": sample_weight} if weighted else {}
     try:
-        return float(scorer(stand_in, vectors, y, **arguments))
-    except ValueError as error:
+        score = scorer(stand_in, vectors, y, **arguments)
+    except (ValueError, AttributeError) as error:
         raise ValueError(
             f"scoring={scorer!r} cannot score these {len(y)} held-out rows, which may lack some of "
             f"the classes; choose another score or other rows. It said: {error}"
         ) from error
+    if np.ndim(score) or not np.issubdtype(np.asarray(score).dtype, np.number):
+        raise ValueError(f"scoring={scorer!r} gave {score!r}: a scorer must return a number.")
+    return float(score)
 
 
 def _takes_weights(scorer: Scorer) -> bool:
