@@ -26,6 +26,7 @@ from deepforest._validation import (
 )
 from deepforest.combine import COMBINATIONS, Combine, combined
 from deepforest.composition import NamedEstimatorsMixin
+from deepforest.deadline import Deadline
 from deepforest.estimators import NamedEstimators, Task, default_estimators
 from deepforest.growth import Grains, GrowthRules, Validation, grow
 from deepforest.layer import augmented
@@ -49,6 +50,7 @@ class CascadeForestBase(NamedEstimatorsMixin, BaseEstimator):
         scoring: Scoring = None,
         tol: float = 0.0,
         n_iter_no_change: int = 1,
+        max_time: float | None = None,
         combine: Combine = "select",
         n_jobs: int | None = None,
         random_state: int | np.random.RandomState | None = None,
@@ -61,6 +63,7 @@ class CascadeForestBase(NamedEstimatorsMixin, BaseEstimator):
         self.scoring = scoring
         self.tol = tol
         self.n_iter_no_change = n_iter_no_change
+        self.max_time = max_time
         self.combine = combine
         self.n_jobs = n_jobs
         self.random_state = random_state
@@ -114,6 +117,7 @@ class CascadeForestBase(NamedEstimatorsMixin, BaseEstimator):
         groups: Any,
     ) -> Self:
         estimators = self._check_parameters()
+        deadline = Deadline(self.max_time)
         X = self._check_X(X, reset=True)
         if y is None:
             raise ValueError(
@@ -148,6 +152,7 @@ class CascadeForestBase(NamedEstimatorsMixin, BaseEstimator):
             max_layers=self.max_layers,
             tol=self.tol,
             n_iter_no_change=self.n_iter_no_change,
+            deadline=deadline,
             combine=self.combine,
             scorer=scorer,
             score_name=score_name(self.scoring, classification=classification),
@@ -168,6 +173,8 @@ class CascadeForestBase(NamedEstimatorsMixin, BaseEstimator):
         check_integer("n_iter_no_change", self.n_iter_no_change, at_least=1)
         check_integer("verbose", self.verbose, at_least=0)
         check_real("tol", self.tol, at_least=0)
+        if self.max_time is not None:
+            check_real("max_time", self.max_time, at_least=0)
         check_n_jobs(self.n_jobs)
         check_seed(self.random_state)
         check_cv_type(self.cv)
@@ -258,6 +265,10 @@ class CascadeForestClassifier(ClassifierMixin, CascadeForestBase):
         A layer must gain more than this over the best score so far.
     n_iter_no_change : int, default=1
         The growth ends after this many layers without a gain.
+    max_time : float, default=None
+        Seconds after which no further model is fitted. A layer that is not complete by then
+        is dropped; the first layer is always completed, however long it takes. A fit that
+        was ended by time is the one fit that the same `random_state` need not repeat.
     combine : {"select", "mean"}, default="select"
         "select": greedy ensemble selection [2]_ on the held-out class vectors of all
         layers. "mean": the mean of the last kept layer's class vectors [1]_.
@@ -383,6 +394,10 @@ class CascadeForestRegressor(RegressorMixin, CascadeForestBase):
         A layer must gain more than this over the best score so far.
     n_iter_no_change : int, default=1
         The growth ends after this many layers without a gain.
+    max_time : float, default=None
+        Seconds after which no further model is fitted. A layer that is not complete by then
+        is dropped; the first layer is always completed, however long it takes. A fit that
+        was ended by time is the one fit that the same `random_state` need not repeat.
     combine : {"select", "mean"}, default="select"
         "select": greedy ensemble selection [2]_ on the held-out values of all layers.
         "mean": the mean of the last kept layer's values [1]_.

@@ -36,6 +36,7 @@ CASCADE_KEYS = {
         "scoring",
         "tol",
         "n_iter_no_change",
+        "max_time",
         "combine",
     )
 }

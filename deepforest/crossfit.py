@@ -14,6 +14,7 @@ from sklearn.base import BaseEstimator
 from sklearn.dummy import DummyClassifier
 from sklearn.utils.parallel import Parallel, delayed
 
+from deepforest.deadline import Deadline, TimeUp
 from deepforest.estimators import NamedEstimators, seeded_clone
 from deepforest.models import (
     Sample,
@@ -95,6 +96,7 @@ def cross_fit(
     *,
     seeds: Sequence[int],
     n_jobs: int | None,
+    deadline: Deadline | None = None,
 ) -> list[CrossFitted]:
     """Cross-fit several estimators on the same instances, spread over `n_jobs` threads.
 
@@ -106,12 +108,19 @@ def cross_fit(
     seeds : one int per estimator
         The seeds of an estimator's models are made from it.
     n_jobs : int or None
+    deadline : Deadline, optional
+        No model is begun after it.
 
     Returns
     -------
     list of CrossFitted
         In the order of `estimators`. Instances that no split holds out, and rows that
         no tree left out of its bag, have the prior as class vector.
+
+    Raises
+    ------
+    TimeUp
+        If the deadline passed before all models were begun.
     """
     tasks: list[_Task] = []
     for i, (_, estimator) in enumerate(estimators):
@@ -123,7 +132,9 @@ def cross_fit(
             seed = int(np.random.SeedSequence((seeds[i], k)).generate_state(1)[0] >> 1)
             tasks.append(_Task(i, seeded_clone(estimator, seed), fold, seed))
 
-    fitted = spread([(task.model, partial(_fit, task, data)) for task in tasks], n_jobs)
+    fitted = spread([(task.model, partial(_fit, task, data, deadline)) for task in tasks], n_jobs)
+    if any(model is None for model in fitted):
+        raise TimeUp
     by_estimator = [
         [(task, model) for task, model in zip(tasks, fitted, strict=True) if task.estimator == i]
         for i in range(len(estimators))
@@ -221,7 +232,10 @@ class _Task(NamedTuple):
     seed: int
 
 
-def _fit(task: _Task, data: Instances, model: BaseEstimator) -> Any:
+def _fit(task: _Task, data: Instances, deadline: Deadline | None, model: BaseEstimator) -> Any:
+    """Return the fitted model, with its votes if they are out-of-bag; None after the deadline."""
+    if deadline is not None and deadline.passed():
+        return None
     if task.fold is None:
         return data.fit_out_of_bag(model)
     return data.fit(model, *task.fold, task.seed)

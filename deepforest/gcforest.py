@@ -56,6 +56,7 @@ class _ScanningMixin(CascadeForestBase):
         scoring: Scoring = None,
         tol: float = 0.0,
         n_iter_no_change: int = 1,
+        max_time: float | None = None,
         combine: Combine = "select",
         n_jobs: int | None = None,
         random_state: int | np.random.RandomState | None = None,
@@ -69,6 +70,7 @@ class _ScanningMixin(CascadeForestBase):
             scoring=scoring,
             tol=tol,
             n_iter_no_change=n_iter_no_change,
+            max_time=max_time,
             combine=combine,
             n_jobs=n_jobs,
             random_state=random_state,
@@ -203,6 +205,8 @@ class GCForestClassifier(_ScanningMixin, CascadeForestClassifier):
     scoring : str or callable, default=None
     tol : float, default=0
     n_iter_no_change : int, default=1
+    max_time : float, default=None
+        Seconds, the scanner's included; what the cascade is grown of is scanned in any case.
     combine : {"select", "mean"}, default="select"
     n_jobs : int, default=None
     random_state : int, RandomState or None, default=None
@@ -279,6 +283,8 @@ class GCForestRegressor(_ScanningMixin, CascadeForestRegressor):
     scoring : str or callable, default=None
     tol : float, default=0
     n_iter_no_change : int, default=1
+    max_time : float, default=None
+        Seconds, the scanner's included; what the cascade is grown of is scanned in any case.
     combine : {"select", "mean"}, default="select"
     n_jobs : int, default=None
     random_state : int, RandomState or None, default=None

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepforest.combine import combined, mean_of_last, select, select_held_out
+from deepforest.deadline import Deadline, TimeUp
 from deepforest.estimators import NamedEstimators
 from deepforest.layer import CascadeLayer, augmented, augmented_table, fit_layer, grain_table
 from deepforest.progress import report
@@ -23,6 +24,7 @@ class GrowthRules(NamedTuple):
     max_layers: int
     tol: float
     n_iter_no_change: int
+    deadline: Deadline
     combine: str
     scorer: Scorer
     score_name: str
@@ -85,7 +87,18 @@ def grow(
         g = (depth - 1) % len(grains)
         table = augmented_table(tables[g], libraries[-1] if libraries else None)
         seed = layer_seed(rules.seed, depth)
-        layer, held_out = fit_layer(estimators, table, splits, seed=seed, n_jobs=rules.n_jobs)
+        try:
+            layer, held_out = fit_layer(
+                estimators,
+                table,
+                splits,
+                seed=seed,
+                n_jobs=rules.n_jobs,
+                deadline=rules.deadline if layers else None,  # without a layer there is no model
+            )
+        except TimeUp:
+            report(rules.verbose, "time is up: layer %d is left out", depth)
+            break
         layers.append(layer)
         libraries.append(held_out)
         library = np.concatenate(libraries)

@@ -8,6 +8,7 @@ from sklearn.base import BaseEstimator
 
 from deepforest.binning import code_table, concatenate
 from deepforest.crossfit import Table, cross_fit, mean_vectors
+from deepforest.deadline import Deadline
 from deepforest.estimators import NamedEstimators
 from deepforest.models import takes_shared_codes
 from deepforest.splits import Splits
@@ -53,10 +54,14 @@ def fit_layer(
     *,
     seed: int,
     n_jobs: int | None,
+    deadline: Deadline | None = None,
 ) -> tuple[CascadeLayer, Vectors]:
-    """Cross-fit a layer; return it and the held-out class vectors (m, n, K) of its rows."""
+    """Cross-fit a layer; return it and the held-out class vectors (m, n, K) of its rows.
+
+    Raises TimeUp if the deadline passes before all models are begun.
+    """
     seeds = [int(s) for s in np.random.SeedSequence(seed).generate_state(len(estimators))]
-    fitted = cross_fit(estimators, table, splits, seeds=seeds, n_jobs=n_jobs)
+    fitted = cross_fit(estimators, table, splits, seeds=seeds, n_jobs=n_jobs, deadline=deadline)
     layer = CascadeLayer(
         [name for name, _ in estimators], [f.models for f in fitted], table.target.n_classes
     )
