@@ -29,6 +29,7 @@ from deepforest.composition import NamedEstimatorsMixin
 from deepforest.deadline import Deadline
 from deepforest.estimators import NamedEstimators, Task, default_estimators
 from deepforest.growth import Grains, GrowthRules, Validation, grow
+from deepforest.importances import column_importances
 from deepforest.layer import augmented
 from deepforest.scoring import Scoring, check_scores_classes, check_scoring, score_name
 from deepforest.splits import Splits, check_cv_type, make_splits
@@ -223,6 +224,18 @@ class CascadeForestBase(NamedEstimatorsMixin, BaseEstimator):
         vectors = combined(np.concatenate(libraries), self.estimator_weights_.ravel())
         return vectors.astype(np.float64)
 
+    @property
+    def feature_importances_(self) -> NDArray[np.float64]:
+        """Importances of the columns of X in the whole cascade, ndarray (n_features_in_,)."""
+        check_is_fitted(self)
+        importances = column_importances(self.layers_, self.estimator_weights_, self.n_features_in_)
+        if importances is None:
+            raise AttributeError(
+                "feature_importances_ is not known, because no estimator that the prediction uses "
+                "has importances: put trees in the layer."
+            )
+        return importances
+
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         # The default estimators accept NaN, all of them.
@@ -290,6 +303,11 @@ class CascadeForestClassifier(ClassifierMixin, CascadeForestBase):
         the score on those rows.
     estimator_weights_ : ndarray of shape (n_layers_, n_layer_estimators)
         Weight of each estimator's class vector in the prediction.
+    feature_importances_ : ndarray of shape (n_features_in_,)
+        Mean decrease of impurity (LightGBM: gain), summing to 1: the mean over the
+        estimators by their weights, where the importance of an augmented feature is handed
+        down to the columns that the estimator which made it went by. Estimators
+        without importances are left out. Computed when it is asked for.
     n_features_in_ : int
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Where X had names for all columns.
@@ -417,6 +435,11 @@ class CascadeForestRegressor(RegressorMixin, CascadeForestBase):
         With `X_val` it is the score on those rows.
     estimator_weights_ : ndarray of shape (n_layers_, n_layer_estimators)
         Weight of each estimator's value in the prediction.
+    feature_importances_ : ndarray of shape (n_features_in_,)
+        Mean decrease of variance (LightGBM: gain), summing to 1: the mean over the
+        estimators by their weights, where the importance of an augmented feature is handed
+        down to the columns that the estimator which made it went by. Estimators
+        without importances are left out. Computed when it is asked for.
     n_features_in_ : int
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Where X had names for all columns.

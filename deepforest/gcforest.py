@@ -150,6 +150,14 @@ class _ScanningMixin(CascadeForestBase):
         if self.passthrough:
             check_nan(X, self.estimators or [], name="estimators")
 
+    @property
+    def feature_importances_(self) -> NDArray[np.float64]:
+        """Not offered: a layer's features are class vectors of windows, not values of X."""
+        raise AttributeError(
+            f"{type(self).__name__} has no feature_importances_, because its layers see class "
+            "vectors of windows and not the values of X."
+        )
+
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         meet_nan = [*(self.scan_estimators or ())]
