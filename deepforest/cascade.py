@@ -24,16 +24,17 @@ from deepforest._validation import (
     check_values,
     unchanged_on_error,
 )
-from deepforest.combine import COMBINATIONS, Combine, combined
+from deepforest.combine import COMBINATIONS, Combine
 from deepforest.composition import NamedEstimatorsMixin
 from deepforest.deadline import Deadline
 from deepforest.estimators import NamedEstimators, Task, default_estimators
-from deepforest.growth import Grains, GrowthRules, Validation, grow
+from deepforest.growth import GrowthRules, Validation, grow
 from deepforest.importances import column_importances
-from deepforest.layer import augmented
 from deepforest.scoring import Scoring, check_scores_classes, check_scoring, score_name
+from deepforest.screening import check_screening, mean_weights
 from deepforest.splits import Splits, check_cv_type, make_splits
-from deepforest.target import Target, Vectors
+from deepforest.target import Target
+from deepforest.walk import Grains, Walk, walked
 
 
 class CascadeForestBase(NamedEstimatorsMixin, BaseEstimator):
@@ -53,6 +54,7 @@ class CascadeForestBase(NamedEstimatorsMixin, BaseEstimator):
         n_iter_no_change: int = 1,
         max_time: float | None = None,
         combine: Combine = "select",
+        screening: float | None = None,
         n_jobs: int | None = None,
         random_state: int | np.random.RandomState | None = None,
         verbose: int = 0,
@@ -66,6 +68,7 @@ class CascadeForestBase(NamedEstimatorsMixin, BaseEstimator):
         self.n_iter_no_change = n_iter_no_change
         self.max_time = max_time
         self.combine = combine
+        self.screening = screening
         self.n_jobs = n_jobs
         self.random_state = random_state
         self.verbose = verbose
@@ -148,13 +151,14 @@ class CascadeForestBase(NamedEstimatorsMixin, BaseEstimator):
         grains = self._fit_grains(X, target, splits, seed)
         validation = None
         if X_val is not None:
-            validation = Validation(self._transform_grains(X_val), y_val)
+            validation = Validation(Walk(self._transform_grains(X_val), self.n_jobs), y_val)
         rules = GrowthRules(
             max_layers=self.max_layers,
             tol=self.tol,
             n_iter_no_change=self.n_iter_no_change,
             deadline=deadline,
             combine=self.combine,
+            screening=self.screening,
             scorer=scorer,
             score_name=score_name(self.scoring, classification=classification),
             seed=seed,
@@ -166,6 +170,7 @@ class CascadeForestBase(NamedEstimatorsMixin, BaseEstimator):
         self.n_layers_ = len(grown.layers)
         self.layer_scores_ = np.array(grown.scores)
         self.estimator_weights_ = grown.weights
+        self.screens_ = grown.screens
         return self
 
     def _check_parameters(self) -> NamedEstimators:
@@ -180,6 +185,7 @@ class CascadeForestBase(NamedEstimatorsMixin, BaseEstimator):
         check_seed(self.random_state)
         check_cv_type(self.cv)
         check_choice("combine", self.combine, COMBINATIONS)
+        check_screening(self.screening, self._task)
         check_scoring(self.scoring, classification=self._task == "classification")
         if self.estimators is None:
             check_integer("n_estimators", self.n_estimators, at_least=1)
@@ -217,18 +223,18 @@ class CascadeForestBase(NamedEstimatorsMixin, BaseEstimator):
         check_is_fitted(self)
         X = self._check_X(X, reset=False)
         grains = self._transform_grains(X)
-        libraries: list[Vectors] = []
-        for i, layer in enumerate(self.layers_):
-            rows = augmented(grains[i % len(grains)], libraries[-1] if libraries else None)
-            libraries.append(layer.transform(rows, n_jobs=self.n_jobs))
-        vectors = combined(np.concatenate(libraries), self.estimator_weights_.ravel())
+        vectors = walked(self.layers_, self.estimator_weights_, self.screens_, grains, self.n_jobs)
         return vectors.astype(np.float64)
 
     @property
     def feature_importances_(self) -> NDArray[np.float64]:
         """Importances of the columns of X in the whole cascade, ndarray (n_features_in_,)."""
         check_is_fitted(self)
-        importances = column_importances(self.layers_, self.estimator_weights_, self.n_features_in_)
+        importances = column_importances(
+            self.layers_,
+            mean_weights(self.estimator_weights_, self.screens_),
+            self.n_features_in_,
+        )
         if importances is None:
             raise AttributeError(
                 "feature_importances_ is not known, because no estimator that the prediction uses "
@@ -285,6 +291,12 @@ class CascadeForestClassifier(ClassifierMixin, CascadeForestBase):
     combine : {"select", "mean"}, default="select"
         "select": greedy ensemble selection [2]_ on the held-out class vectors of all
         layers. "mean": the mean of the last kept layer's class vectors [1]_.
+    screening : float, default=None
+        Confidence screening [3]_: behind each layer the rows leave whose prediction is
+        sure enough to have at least this held-out accuracy, such as 0.999; the later
+        layers are trained on the others, and asked of the others. That is quicker, and at
+        most 1 - `screening` of the rows that leave lose what later layers would have
+        mended. Fewer than 1 / (1 - `screening`) rows never leave. None: all rows go on.
     n_jobs : int, default=None
         Threads, as in joblib. The model is the same for any number.
     random_state : int, RandomState or None, default=None
@@ -303,6 +315,10 @@ class CascadeForestClassifier(ClassifierMixin, CascadeForestBase):
         the score on those rows.
     estimator_weights_ : ndarray of shape (n_layers_, n_layer_estimators)
         Weight of each estimator's class vector in the prediction.
+    screens_ : list of Screen
+        With `screening`, where rows leave: the weights that their prediction has there,
+        the least probability of their class (`threshold`) and the share of the training
+        rows that left.
     feature_importances_ : ndarray of shape (n_features_in_,)
         Mean decrease of impurity (LightGBM: gain), summing to 1: the mean over the
         estimators by their weights, where the importance of an augmented feature is handed
@@ -322,6 +338,8 @@ class CascadeForestClassifier(ClassifierMixin, CascadeForestBase):
        Networks", IJCAI 2017.
     .. [2] R. Caruana, A. Niculescu-Mizil, G. Crew and A. Ksikes, "Ensemble selection
        from libraries of models", ICML 2004.
+    .. [3] M. Pang, K. M. Ting, P. Zhao and Z.-H. Zhou, "Improving Deep Forest by
+       Confidence Screening", ICDM 2018.
 
     Examples
     --------
@@ -419,6 +437,8 @@ class CascadeForestRegressor(RegressorMixin, CascadeForestBase):
     combine : {"select", "mean"}, default="select"
         "select": greedy ensemble selection [2]_ on the held-out values of all layers.
         "mean": the mean of the last kept layer's values [1]_.
+    screening : None
+        Confidence screening is for classification.
     n_jobs : int, default=None
         Threads, as in joblib. The model is the same for any number.
     random_state : int, RandomState or None, default=None

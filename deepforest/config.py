@@ -38,6 +38,7 @@ CASCADE_KEYS = {
         "n_iter_no_change",
         "max_time",
         "combine",
+        "screening",
     )
 }
 SCANNER_KEYS = {

@@ -20,11 +20,11 @@ from deepforest.cascade import (
 )
 from deepforest.combine import Combine
 from deepforest.estimators import NamedEstimators
-from deepforest.growth import Grains
 from deepforest.scanning import MultiGrainedScanner
 from deepforest.scoring import Scoring
 from deepforest.splits import Splits
 from deepforest.target import Target
+from deepforest.walk import Grains
 from deepforest.windows import PoolMethod
 
 ARRANGEMENTS = ("cycle", "concatenate")
@@ -58,6 +58,7 @@ class _ScanningMixin(CascadeForestBase):
         n_iter_no_change: int = 1,
         max_time: float | None = None,
         combine: Combine = "select",
+        screening: float | None = None,
         n_jobs: int | None = None,
         random_state: int | np.random.RandomState | None = None,
         verbose: int = 0,
@@ -72,6 +73,7 @@ class _ScanningMixin(CascadeForestBase):
             n_iter_no_change=n_iter_no_change,
             max_time=max_time,
             combine=combine,
+            screening=screening,
             n_jobs=n_jobs,
             random_state=random_state,
             verbose=verbose,
@@ -216,6 +218,7 @@ class GCForestClassifier(_ScanningMixin, CascadeForestClassifier):
     max_time : float, default=None
         Seconds, the scanner's included; what the cascade is grown of is scanned in any case.
     combine : {"select", "mean"}, default="select"
+    screening : float, default=None
     n_jobs : int, default=None
     random_state : int, RandomState or None, default=None
     verbose : int, default=0
@@ -225,7 +228,7 @@ class GCForestClassifier(_ScanningMixin, CascadeForestClassifier):
     scanner_ : MultiGrainedScanner
     input_shape_ : tuple of int
         Shape of an instance.
-    classes_, n_layers_, layers_, layer_scores_, estimator_weights_, n_features_in_
+    classes_, n_layers_, layers_, layer_scores_, estimator_weights_, screens_, n_features_in_
         As in `CascadeForestClassifier`.
 
     References
@@ -294,6 +297,7 @@ class GCForestRegressor(_ScanningMixin, CascadeForestRegressor):
     max_time : float, default=None
         Seconds, the scanner's included; what the cascade is grown of is scanned in any case.
     combine : {"select", "mean"}, default="select"
+    screening : None
     n_jobs : int, default=None
     random_state : int, RandomState or None, default=None
     verbose : int, default=0

@@ -1,21 +1,23 @@
 """Growth: layers are added while the held-out score gains, and cut back to the best depth."""
 
+from collections.abc import Sequence
 from time import perf_counter
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from deepforest.combine import combined, mean_of_last, select, select_held_out
+from deepforest.combine import Combine
 from deepforest.deadline import Deadline, TimeUp
 from deepforest.estimators import NamedEstimators
-from deepforest.layer import CascadeLayer, augmented, augmented_table, fit_layer, grain_table
+from deepforest.layer import CascadeLayer, fit_layer, grain_table
 from deepforest.progress import report
 from deepforest.scoring import Scorer, held_out_score
-from deepforest.splits import Splits, held_out_rows
-from deepforest.target import Target, Vectors
-
-Grains = list[NDArray[Any]]
+from deepforest.screening import Screen
+from deepforest.splits import Splits
+from deepforest.target import Target
+from deepforest.training_rows import TrainingRows
+from deepforest.walk import Grains, Walk
 
 
 class GrowthRules(NamedTuple):
@@ -25,7 +27,8 @@ class GrowthRules(NamedTuple):
     tol: float
     n_iter_no_change: int
     deadline: Deadline
-    combine: str
+    combine: Combine
+    screening: float | None
     scorer: Scorer
     score_name: str
     seed: int
@@ -36,7 +39,7 @@ class GrowthRules(NamedTuple):
 class Validation(NamedTuple):
     """Rows of the user's own that the depth is scored on."""
 
-    grains: Grains
+    walk: Walk
     y: NDArray[Any]  # the user's labels or values
 
 
@@ -44,8 +47,9 @@ class Grown(NamedTuple):
     """A cascade after its growth."""
 
     layers: list[CascadeLayer]  # those that prediction uses
-    weights: NDArray[np.float64]  # (len(layers), m)
+    weights: NDArray[np.float64]  # (len(layers), m), for rows that do not leave before
     scores: list[float]  # of every layer that was grown
+    screens: list[Screen]  # where rows leave before the last layer
 
 
 def grow(
@@ -60,7 +64,8 @@ def grow(
     """Grow a cascade on grains (n, d_g) and cut it back to its best depth.
 
     Layer i sees grain i mod G and the class vectors of layer i - 1. Its score is that of
-    the combination of all layers so far.
+    the combination of all layers so far, on all rows: those that left before keep the
+    prediction that they left with.
 
     Parameters
     ----------
@@ -74,25 +79,23 @@ def grow(
     validation : Validation, optional
         Where it is given, the score is on these rows and not on held-out class vectors.
     """
-    m = len(estimators)
     tables = [grain_table(grain, target, estimators) for grain in grains]
+    training = TrainingRows(target, splits, rules.combine)
     layers: list[CascadeLayer] = []
-    libraries: list[Vectors] = []  # held-out class vectors (m, n, K) of each layer
-    val_libraries: list[Vectors] = []
+    weights: list[NDArray[np.float64]] = []  # for each depth (depth, m)
+    screens: list[Screen] = []
     scores: list[float] = []
-    best_depth, best_weights = 0, np.empty(0)
+    best_depth = 0
 
     for depth in range(1, rules.max_layers + 1):
         start = perf_counter()
-        g = (depth - 1) % len(grains)
-        table = augmented_table(tables[g], libraries[-1] if libraries else None)
-        seed = layer_seed(rules.seed, depth)
+        table = training.table(tables[(depth - 1) % len(grains)])
         try:
             layer, held_out = fit_layer(
                 estimators,
                 table,
-                splits,
-                seed=seed,
+                training.splits,
+                seed=layer_seed(rules.seed, depth),
                 n_jobs=rules.n_jobs,
                 deadline=rules.deadline if layers else None,  # without a layer there is no model
             )
@@ -100,80 +103,84 @@ def grow(
             report(rules.verbose, "time is up: layer %d is left out", depth)
             break
         layers.append(layer)
-        libraries.append(held_out)
-        library = np.concatenate(libraries)
-        weights = _weights(library, m, target, splits, rules)
-        if validation is None:
-            score = _held_out_score(library, weights, target, classes, splits, rules)
-        else:
-            X_val = augmented(validation.grains[g], val_libraries[-1] if val_libraries else None)
-            val_libraries.append(layer.transform(X_val, n_jobs=rules.n_jobs))
-            said = combined(np.concatenate(val_libraries), weights)
-            score = held_out_score(rules.scorer, validation.y, said, classes=classes)
+        training.add(held_out)
+        weights.append(training.weights())
+        if validation is not None:
+            validation.walk.enter(layer)
+        if validation is None or rules.screening is not None:
+            training.predict(weights[-1])
+        score = _score(training, validation, weights[-1], classes, rules)
         report(
             rules.verbose,
-            "layer %d: %s %s %.4f (%d features, %.1f s)",
+            "layer %d: %s %s %.4f (%d rows, %d features, %.1f s)",
             depth,
             "held-out" if validation is None else "validation",
             rules.score_name,
             score,
-            table.X.shape[1],
+            *table.X.shape,
             perf_counter() - start,
         )
         if not scores or score > scores[best_depth - 1] + rules.tol:
-            best_depth, best_weights = depth, weights
+            best_depth = depth
         scores.append(score)
-        if depth - best_depth >= rules.n_iter_no_change:
+        if depth - best_depth >= rules.n_iter_no_change or depth == rules.max_layers:
             break
-    return cut_back(layers[:best_depth], best_weights.reshape(best_depth, m), scores)
+        if rules.screening is not None:
+            screen = training.leave(weights[-1], rules.screening)
+            if screen is not None:
+                screens.append(screen)
+                if validation is not None:
+                    validation.walk.leave(screen)
+            if not training.can_train():
+                report(rules.verbose, "too few rows go on behind layer %d", depth)
+                break
+    passed = [screen for screen in screens if len(screen.weights) < best_depth]
+    return cut_back(layers[:best_depth], weights[best_depth - 1], scores, passed)
 
 
-def _weights(
-    library: Vectors, m: int, target: Target, splits: Splits, rules: GrowthRules
-) -> NDArray[np.float64]:
-    """Return the weight of each estimator of the layers so far, (M,)."""
-    if rules.combine == "mean":
-        return mean_of_last(len(library), m)
-    rows = np.flatnonzero(held_out_rows(splits, len(target.y)))
-    return select(library[:, rows], target.take(rows))
-
-
-def _held_out_score(
-    library: Vectors,
+def _score(
+    training: TrainingRows,
+    validation: Validation | None,
     weights: NDArray[np.float64],
-    target: Target,
     classes: NDArray[Any] | None,
-    splits: Splits,
     rules: GrowthRules,
 ) -> float:
-    """Return the score of the combination on rows that it was not fitted to."""
-    if rules.combine == "mean":
-        vectors = combined(library, weights)
-    else:
-        vectors = select_held_out(library, target, splits)
-    rows = np.flatnonzero(held_out_rows(splits, len(target.y)))
-    known = target.take(rows)
+    """Return the score of the layers so far, on rows that their weights were not fitted to."""
+    if validation is not None:
+        vectors = validation.walk.vectors(weights)
+        return held_out_score(rules.scorer, validation.y, vectors, classes=classes)
+    rows = np.flatnonzero(training.held_out)
+    known = training.all_target.take(rows)
     return held_out_score(
         rules.scorer,
         known.y if classes is None else classes[known.y],
-        vectors[rows],
+        training.said[rows],
         classes=classes,
         sample_weight=known.sample_weight,
     )
 
 
 def cut_back(
-    layers: list[CascadeLayer], weights: NDArray[np.float64], scores: list[float]
+    layers: list[CascadeLayer],
+    weights: NDArray[np.float64],
+    scores: list[float],
+    screens: Sequence[Screen] = (),
 ) -> Grown:
     """Drop what prediction does not use.
 
-    That is every layer behind the last one with a weight and, in that one, whose class
-    vectors feed no other layer, the estimators without a weight.
+    That is every layer behind the last one with a weight, in the prediction itself or of
+    rows that leave, and in that one, whose class vectors feed no other layer, the
+    estimators without a weight.
     """
-    n_used = int(np.flatnonzero(weights.any(axis=1))[-1]) + 1
-    layers, weights = layers[:n_used], weights[:n_used]
-    layers[-1] = layers[-1].keep(weights[-1] > 0)
-    return Grown(layers, weights, scores)
+    used = weights > 0
+    for screen in screens:
+        used[: len(screen.weights)] |= screen.weights > 0
+    n_used = int(np.flatnonzero(used.any(axis=1))[-1]) + 1
+    layers = layers[:n_used]
+    layers[-1] = layers[-1].keep(used[n_used - 1])
+    # A screen behind a dropped layer asks the layers before it only.
+    screens = [screen._replace(weights=screen.weights[:n_used]) for screen in screens]
+    return Grown(layers, weights[:n_used], scores, screens)
 
 
 def layer_seed(seed: int, depth: int) -> int:

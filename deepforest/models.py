@@ -176,15 +176,22 @@ def class_vectors(model: BaseEstimator, X: NDArray[Any], n_classes: int | None) 
     """Return the model's class vectors (n, K), zero for classes that it did not see."""
     if n_classes is None:
         return np.asarray(model.predict(X), dtype=np.float64).reshape(len(X), 1)
-    vectors = np.zeros((len(X), n_classes), dtype=np.float32)
-    vectors[:, np.asarray(model.classes_, dtype=np.intp)] = model.predict_proba(X)
+    return _of_all_classes(model, model.predict_proba(X), n_classes)
+
+
+def _of_all_classes(model: BaseEstimator, votes: NDArray[Any], n_classes: int) -> Vectors:
+    """Return votes (n, classes of the model) as class vectors (n, K)."""
+    vectors = np.zeros((len(votes), n_classes), dtype=np.float32)
+    vectors[:, np.asarray(model.classes_, dtype=np.intp)] = votes
     return vectors
 
 
 def out_of_bag_vectors(forest: BaseEstimator, target: Target) -> Vectors:
     """Return the out-of-bag class vectors (n, K); the prior for rows in every tree's bag."""
     name = "oob_prediction_" if target.n_classes is None else "oob_decision_function_"
-    votes = np.asarray(getattr(forest, name), dtype=target.dtype).reshape(-1, target.width).copy()
+    votes = np.array(getattr(forest, name), dtype=target.dtype).reshape(len(target.y), -1)
+    if target.n_classes is not None:
+        votes = _of_all_classes(forest, votes, target.n_classes)
     if is_engine_forest(forest):
         return votes
     # scikit-learn's forests say zero there.

@@ -18,6 +18,18 @@ class Splits(NamedTuple):
     # An explicit splitter says which rows belong together; a bootstrap does not know it.
     allow_out_of_bag: bool
 
+    def take(self, rows: Rows) -> "Splits":
+        """Return the splits of some of the rows: each stays in its folds.
+
+        Folds that hold out none of the rows are left out; one may be left with no row to train on.
+        """
+        n = 1 + max(max(train.max(initial=-1), test.max(initial=-1)) for train, test in self.folds)
+        place = np.full(max(n, rows.max(initial=-1) + 1), -1)
+        place[rows] = np.arange(len(rows))
+        folds = [(place[train], place[test]) for train, test in self.folds]
+        taken = [(train[train >= 0], test[test >= 0]) for train, test in folds]
+        return Splits([fold for fold in taken if len(fold[1])], self.allow_out_of_bag)
+
 
 def make_splits(
     cv: Any, X: NDArray[Any], target: Target, groups: ArrayLike | None, seed: int

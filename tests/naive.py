@@ -102,3 +102,39 @@ def held_out_means(n, splits, vector_of, prior):
         said = [vector_of(k, row) for k, (_, test) in enumerate(splits) if row in test]
         result.append(np.mean(said, axis=0) if said else prior)
     return np.array(result)
+
+
+def most_confident_rows(confidences, wrong, weight, accuracy):
+    """The largest set of most-confident rows whose errors, and one more, are few enough."""
+    mean = sum(weight) / len(weight) if weight else 1.0
+    best = set()
+    for threshold in sorted(set(confidences), reverse=True):
+        rows = {i for i, c in enumerate(confidences) if c >= threshold}
+        errors = sum(weight[i] / mean for i in rows if wrong[i])
+        if errors + 1 <= (1 - accuracy) * sum(weight[i] / mean for i in rows) + 1e-9:
+            best = rows
+    return best
+
+
+def screened_walk(layers, weights, screens, x):
+    """What a cascade says (K,) of one row x (d,), which may leave at a screen."""
+    vectors, row = [], x[None]
+    for depth, layer in enumerate(layers, start=1):
+        said = layer.transform(row)
+        vectors.append(said)
+        row = np.hstack([x[None], *said])
+        for screen in screens:
+            if len(screen.weights) == depth:
+                so_far = weighted_mean(vectors, screen.weights)
+                if so_far.max() >= screen.threshold:
+                    return so_far
+    return weighted_mean(vectors, weights)
+
+
+def weighted_mean(vectors, weights):
+    """The mean (K,) of class vectors [layer][estimator][one row] by weights [layer][estimator]."""
+    return sum(
+        w * said[0]
+        for of_layer, of_weights in zip(vectors, weights, strict=True)
+        for said, w in zip(of_layer, of_weights, strict=True)
+    )

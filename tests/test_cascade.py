@@ -145,7 +145,7 @@ def test_a_layer_without_weight_that_feeds_another_stays():
 def test_a_pruned_cascade_predicts_the_weighted_sum_of_all_of_it(monkeypatch):
     X, y = noisy()
     monkeypatch.setattr(
-        "deepforest.growth.select",
+        "deepforest.training_rows.select",
         lambda library, target: np.array(
             [0.5, 0.0, 0.0, 0.5, 0.0, 0.0][: len(library)] if len(library) > 2 else [1.0, 0.0]
         ),
@@ -156,7 +156,7 @@ def test_a_pruned_cascade_predicts_the_weighted_sum_of_all_of_it(monkeypatch):
     assert [len(models) for models in pruned.layers_[1].models] == [0, 3]
     monkeypatch.setattr(
         "deepforest.growth.cut_back",
-        lambda layers, weights, scores: (
+        lambda layers, weights, scores, screens: (
             unpruned.append((layers, weights)) or cut_back(layers, weights, scores)
         ),
     )

@@ -126,7 +126,7 @@ def test_an_interrupt_between_layers_leaves_the_estimator_as_it_was(at, monkeypa
         raise KeyboardInterrupt
 
     if at == "selection":
-        monkeypatch.setattr("deepforest.growth.select", raising)
+        monkeypatch.setattr("deepforest.training_rows.select", raising)
     if at == "cutting back":
         monkeypatch.setattr("deepforest.growth.cut_back", raising)
     estimator = cascade(CascadeForestClassifier).set_params(scoring=score)

@@ -17,6 +17,7 @@ from deepforest import (
     CascadeForestRegressor,
     GCForestClassifier,
     MultiGrainedScanner,
+    growth,
 )
 from deepforest.estimators import lightgbm as registered_lightgbm
 
@@ -59,6 +60,33 @@ def test_no_layer_scores_above_chance_on_shuffled_labels(layer, combine):
     ).fit(*shuffled())
     assert len(cascade.layer_scores_) == LAYERS
     assert cascade.layer_scores_.max() <= CHANCE
+
+
+@pytest.mark.parametrize("layer", LAYER)
+@pytest.mark.parametrize("combine", ["select", "mean"])
+def test_no_layer_scores_above_chance_where_rows_leave(layer, combine, monkeypatch):
+    left = []
+
+    class Counting(growth.TrainingRows):
+        def leave(self, weights, accuracy):
+            screen = super().leave(weights, accuracy)
+            left.append(0 if screen is None else screen.share)
+            return screen
+
+    monkeypatch.setattr(growth, "TrainingRows", Counting)
+    cascade = CascadeForestClassifier(
+        LAYER[layer],
+        n_estimators=30,
+        max_layers=LAYERS,
+        n_iter_no_change=LAYERS,
+        cv=3,
+        combine=combine,
+        screening=0.51,  # hardly more than what guessing has
+        random_state=0,
+    ).fit(*shuffled())
+    assert cascade.layer_scores_.max() <= CHANCE
+    if layer in ("default", "forests of scikit-learn"):
+        assert sum(left) > 0
 
 
 def test_the_trees_would_score_far_above_chance_on_rows_that_they_saw():
@@ -168,5 +196,7 @@ def test_groups_do_not_leak_into_one_another(cv, kind):
     honest = kind(cv=cv, **settings).fit(X, y, groups=groups)
     # As good as 60 guesses, one a group.
     assert honest.layer_scores_.max() <= 0.5 + 3 * np.sqrt(0.25 / 60)
+    screened = kind(cv=cv, screening=0.6, **settings).fit(X, y, groups=groups)
+    assert screened.layer_scores_.max() <= 0.5 + 3 * np.sqrt(0.25 / 60)
     leaking = kind(cv=4, **settings).fit(X, y)
     assert leaking.layer_scores_[0] > 0.9

@@ -22,6 +22,7 @@ from deepforest.models import (
     class_vectors,
     fit_model,
     gives_out_of_bag_votes,
+    out_of_bag_vectors,
     share_rounds,
     stops_early,
 )
@@ -258,3 +259,17 @@ def test_seeded_clone_sets_every_seed_and_every_number_of_threads():
 def test_lightgbm_gets_one_thread_though_its_none_means_all_cores():
     assert seeded_clone(lightgbm.LGBMClassifier(), 7).n_jobs == 1
     assert seeded_clone(make_pipeline(lightgbm.LGBMClassifier()), 7)[-1].n_jobs == 1
+
+
+@pytest.mark.parametrize("kind", [HistForestClassifier, RandomForestClassifier])
+def test_out_of_bag_votes_of_fewer_classes_than_there_are(kind):
+    rng = np.random.default_rng(0)
+    y = np.repeat([1, 3], 30)
+    X = (y[:, None] + 0.1 * rng.normal(size=(60, 2))).astype(np.float32)
+    target = Target(y, None, 5)
+    forest = kind(30, bootstrap=True, oob_score=True, random_state=0)
+    votes = out_of_bag_vectors(fit_model(forest, Sample(X, target)), target)
+    assert votes.shape == (60, 5)
+    assert votes.dtype == np.float32
+    np.testing.assert_allclose(votes.sum(axis=1), 1, rtol=1e-6)
+    np.testing.assert_array_equal(votes.argmax(axis=1), y)

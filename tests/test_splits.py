@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.model_selection import GroupKFold, KFold, ShuffleSplit, TimeSeriesSplit
 
-from deepforest.splits import held_out_rows, make_splits, stratified_folds
+from deepforest.splits import Splits, held_out_rows, make_splits, stratified_folds
 from deepforest.target import Target
 
 
@@ -170,3 +170,31 @@ def test_one_group_is_an_error():
 def test_a_weight_on_one_row_only_is_an_error():
     with pytest.raises(ValueError, match=r"sample_weight.*at least 2"):
         make_splits(3, table(3), values(3, np.array([0.0, 1, 0])), None, 0)
+
+
+# Some of the rows
+
+
+def test_some_of_the_rows_stay_in_their_folds():
+    folds = [(np.array([0, 1, 4]), np.array([2, 3])), (np.array([2, 3]), np.array([0, 1, 4]))]
+    taken = Splits(folds, True).take(np.array([1, 3, 4]))
+    assert as_lists(taken) == [([0, 2], [1]), ([1], [0, 2])]
+    assert taken.allow_out_of_bag
+
+
+def test_a_fold_that_holds_out_none_of_the_rows_is_left_out():
+    folds = [(np.array([0, 1]), np.array([2, 3])), (np.array([2, 3]), np.array([0, 1]))]
+    assert as_lists(Splits(folds, False).take(np.array([0, 1]))) == [([], [0, 1])]
+
+
+@given(st.integers(4, 30), st.integers(2, 5), st.integers(0, 99))
+@settings(deadline=None)
+def test_taken_rows_are_held_out_with_the_same_rows_as_before(n, k, seed):
+    rng = np.random.default_rng(seed)
+    splits = make_splits(k, table(n), values(n), None, seed)
+    rows = np.flatnonzero(rng.random(n) < 0.6)
+    before = [set(rows) & set(test.tolist()) for _, test in splits.folds]
+    after = [set(rows[test].tolist()) for _, test in splits.take(rows).folds]
+    assert after == [test for test in before if test]
+    for train, test in splits.take(rows).folds:
+        assert sorted([*train, *test]) == list(range(len(rows)))
