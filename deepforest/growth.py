@@ -126,11 +126,7 @@ def grow(
         if depth - best_depth >= rules.n_iter_no_change or depth == rules.max_layers:
             break
         if rules.screening is not None:
-            screen = training.leave(weights[-1], rules.screening)
-            if screen is not None:
-                screens.append(screen)
-                if validation is not None:
-                    validation.walk.leave(screen)
+            screens += _let_leave(training, validation, weights[-1], rules.screening)
             if not training.can_train():
                 report(rules.verbose, "too few rows go on behind layer %d", depth)
                 break
@@ -158,6 +154,21 @@ def _score(
         classes=classes,
         sample_weight=known.sample_weight,
     )
+
+
+def _let_leave(
+    training: TrainingRows,
+    validation: Validation | None,
+    weights: NDArray[np.float64],
+    accuracy: float,
+) -> list[Screen]:
+    """Let sure rows leave behind the last layer; return the screen, or none if no row is sure."""
+    screen = training.leave(weights, accuracy)
+    if screen is None:
+        return []
+    if validation is not None:
+        validation.walk.leave(screen)
+    return [screen]
 
 
 def cut_back(

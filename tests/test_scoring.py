@@ -231,6 +231,11 @@ def test_a_callable_must_return_a_number(said):
         score_of(lambda estimator, X, y: said)
 
 
+def test_very_many_classes_are_checked_at_once():
+    scorer = check_scoring("roc_auc_ovo", classification=True)
+    check_scores_classes(scorer, np.arange(200_000))
+
+
 # In a cascade
 
 
