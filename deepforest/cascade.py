@@ -317,8 +317,9 @@ class CascadeForestClassifier(ClassifierMixin, CascadeForestBase):
         Weight of each estimator's class vector in the prediction.
     screens_ : list of Screen
         With `screening`, where rows leave: the weights that their prediction has there,
-        the least probability of their class (`threshold`) and the share of the training
-        rows that left.
+        the least probability of their class (`threshold`), the share of the training
+        rows that left, and the power to which their probabilities are raised, chosen
+        on held-out rows as the threshold was.
     feature_importances_ : ndarray of shape (n_features_in_,)
         Mean decrease of impurity (LightGBM: gain), summing to 1: the mean over the
         estimators by their weights, where the importance of an augmented feature is handed

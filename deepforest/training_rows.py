@@ -6,7 +6,14 @@ from numpy.typing import NDArray
 from deepforest.combine import Combine, combined, mean_of_last, select, select_held_out
 from deepforest.crossfit import Table
 from deepforest.layer import augmented_table
-from deepforest.screening import Screen, confidence, lowest_threshold, rows_that_train
+from deepforest.screening import (
+    Screen,
+    best_power,
+    confidence,
+    lowest_threshold,
+    rows_that_train,
+    sharpened,
+)
 from deepforest.splits import Splits, held_out_rows
 from deepforest.target import Target, Vectors
 
@@ -102,10 +109,12 @@ class TrainingRows:
         if threshold == np.inf:
             return None
         sure = asked[confidence(vectors[asked]) >= threshold]
+        power = best_power(vectors[sure], self.target.take(sure))
+        self.said[self.rows[sure]] = sharpened(vectors[sure], power)
         goes_on = self.goes_on.copy()
         goes_on[sure] = False
         self._keep(np.flatnonzero(rows_that_train(vectors, self.target, goes_on)), goes_on)
-        return Screen(weights, threshold, len(sure) / len(self.said))
+        return Screen(weights, threshold, len(sure) / len(self.said), power)
 
     def _keep(self, kept: NDArray[np.intp], goes_on: NDArray[np.bool_]) -> None:
         self.rows = self.rows[kept]

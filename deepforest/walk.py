@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from deepforest.combine import combined
 from deepforest.layer import CascadeLayer, augmented
-from deepforest.screening import Screen
+from deepforest.screening import Screen, sharpened
 from deepforest.target import Vectors
 
 Grains = list[NDArray[Any]]
@@ -54,9 +54,11 @@ class Walk:
     def leave(self, screen: Screen) -> None:
         """Let the rows leave that are sure."""
         self.said = self.vectors(screen.weights)
-        stays = ~screen.sure(self.said[self.rows])
-        self.rows = self.rows[stays]
-        self.libraries = [vectors[:, stays] for vectors in self.libraries]
+        sure = screen.sure(self.said[self.rows])
+        left = self.rows[sure]
+        self.said[left] = sharpened(self.said[left], screen.power)
+        self.rows = self.rows[~sure]
+        self.libraries = [vectors[:, ~sure] for vectors in self.libraries]
 
 
 def walked(

@@ -127,7 +127,8 @@ def screened_walk(layers, weights, screens, x):
             if len(screen.weights) == depth:
                 so_far = weighted_mean(vectors, screen.weights)
                 if so_far.max() >= screen.threshold:
-                    return so_far
+                    raised = so_far.astype(float) ** screen.power
+                    return raised / raised.sum()
     return weighted_mean(vectors, weights)
 
 

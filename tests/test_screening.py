@@ -22,10 +22,13 @@ from deepforest.growth import cut_back
 from deepforest.layer import CascadeLayer
 from deepforest.screening import (
     MIN_OF_CLASS,
+    MOST_POWER,
     Screen,
+    best_power,
     lowest_threshold,
     mean_weights,
     rows_that_train,
+    sharpened,
 )
 from deepforest.target import Target
 from deepforest.walk import walked
@@ -103,6 +106,56 @@ def test_the_threshold_is_that_of_the_slow_twin(confidences, accuracy, seed, wei
     assert leaving == most_confident_rows(vectors.max(axis=1).tolist(), wrong, weights, accuracy)
 
 
+# The probabilities of rows that leave
+
+
+def test_a_power_sharpens_and_blunts_but_keeps_the_order():
+    vectors = np.array([[0.6, 0.3, 0.1], [0.2, 0.2, 0.6]], dtype=np.float32)
+    squares = [[36 / 46, 9 / 46, 1 / 46], [4 / 44, 4 / 44, 36 / 44]]
+    np.testing.assert_allclose(sharpened(vectors, 2.0), squares, rtol=1e-6)
+    np.testing.assert_allclose(sharpened(vectors, 1.0), vectors, rtol=1e-6)
+    assert sharpened(vectors, 2.0).dtype == np.float32
+    blunt = sharpened(vectors, 0.5)
+    np.testing.assert_array_equal(np.sort(blunt.argmax(axis=1)), [0, 2])
+    assert (blunt.max(axis=1) < vectors.max(axis=1)).all()
+
+
+@pytest.mark.parametrize(("n", "wrong"), [(99, 0), (999, 0), (199, 3)])
+def test_the_best_power_says_how_often_such_rows_are_wrong(n, wrong):
+    # All rows say 0.7; with one error more, wrong + 1 of n + 1 rows are wrong.
+    vectors = np.tile(np.array([0.7, 0.3], dtype=np.float32), (n, 1))
+    y = np.zeros(n, dtype=np.int64)
+    y[:wrong] = 1
+    power = best_power(vectors, Target(y, None, 2))
+    said = sharpened(vectors[:1], power)[0, 1]
+    assert said == pytest.approx((wrong + 1) / (n + 1), rel=0.01)
+
+
+def test_the_best_power_has_the_lowest_loss_of_a_grid():
+    rng = np.random.default_rng(0)
+    vectors = rng.dirichlet([8.0, 1, 1], size=400)
+    y = np.where(rng.random(400) < 0.95, vectors.argmax(axis=1), rng.integers(0, 3, 400))
+    for weight in (None, rng.uniform(size=400)):
+        found = best_power(vectors, Target(y, weight, 3))
+        least = vectors.max(axis=1).argmin()
+        said = np.vstack([vectors, vectors[[least]]])
+        true = np.append(y, np.argsort(vectors[least])[1])
+        counted = np.ones(401) if weight is None else np.append(weight, weight.mean())
+
+        def loss(power, said=said, true=true, counted=counted):
+            raised = sharpened(said, power)[np.arange(401), true]
+            return -np.average(
+                np.log(np.maximum(raised, np.finfo(np.float32).eps)), weights=counted
+            )
+
+        grid = np.geomspace(1 / MOST_POWER, MOST_POWER, 400)
+        assert loss(found) <= min(map(loss, grid)) + 1e-6
+
+
+def test_one_class_needs_no_power():
+    assert best_power(np.ones((3, 1)), Target(np.zeros(3, dtype=int), None, 1)) == 1
+
+
 # The rows that train
 
 
@@ -148,7 +201,7 @@ LAYERS = [layer(1, 2), layer(3, 1), layer(2, 4)]
 WEIGHTS = np.array([[0.0, 0.25], [0.25, 0.0], [0.5, 0.0]])
 SCREENS = [
     Screen(np.array([[0.5, 0.5]]), 0.9, 0.2),
-    Screen(np.array([[0.0, 0.5], [0.5, 0.0]]), 0.75, 0.3),
+    Screen(np.array([[0.0, 0.5], [0.5, 0.0]]), 0.75, 0.3, power=2.5),
 ]
 
 
@@ -231,23 +284,27 @@ def cascade(**parameters):
 
 
 def growing(monkeypatch):
-    """The training rows after each layer: (rows, goes_on, said)."""
+    """The training rows after each layer: (rows, goes_on, said), and where they left."""
     from deepforest import growth
 
-    seen = []
+    seen, screens = [], []
 
     class Recording(growth.TrainingRows):
         def predict(self, weights):
             super().predict(weights)
             seen.append((self.rows.copy(), self.goes_on.copy(), self.said.copy()))
 
+        def leave(self, weights, accuracy):
+            screens.append(super().leave(weights, accuracy))
+            return screens[-1]
+
     monkeypatch.setattr(growth, "TrainingRows", Recording)
-    return seen
+    return seen, screens
 
 
 @pytest.mark.parametrize("combine", ["select", "mean"])
 def test_rows_that_left_keep_their_prediction_and_are_scored(combine, monkeypatch):
-    seen = growing(monkeypatch)
+    seen, screens = growing(monkeypatch)
     X, y = easy()
     fitted = cascade(screening=0.95, combine=combine).fit(X, y)
     (first, all_go, said_1), (second, some_go, said_2), *_ = seen
@@ -255,7 +312,11 @@ def test_rows_that_left_keep_their_prediction_and_are_scored(combine, monkeypatc
     assert 0 < some_go.sum() < 500
     going = np.zeros(600, dtype=bool)
     going[second[some_go]] = True
-    np.testing.assert_array_equal(said_2[~going], said_1[~going])
+    left = sharpened(said_1[~going], screens[0].power)
+    np.testing.assert_array_equal(said_2[~going], left)
+    np.testing.assert_array_equal(left.argmax(axis=1), said_1[~going].argmax(axis=1))
+    for _, _, later in seen[2:]:
+        np.testing.assert_array_equal(later[~going], left)
     assert (said_2[going] != said_1[going]).any()
     # Those that left were right often enough; the score is of all rows.
     assert (said_1[~going].argmax(axis=1) == y[~going]).mean() >= 0.95
@@ -344,7 +405,7 @@ def test_a_class_that_has_left_for_good_is_no_obstacle(forest, monkeypatch):
 
 @pytest.mark.parametrize("weighted", [False, True])
 def test_rows_without_weight_and_rows_never_held_out_do_not_leave(weighted, monkeypatch):
-    seen = growing(monkeypatch)
+    seen, _ = growing(monkeypatch)
     X, y = easy()
     weight, cv = None, TimeSeriesSplit(3)
     if weighted:
