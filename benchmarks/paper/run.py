@@ -166,9 +166,11 @@ def config_of(row: str) -> Path:
 def results_of(row: str) -> list[dict]:
     """Return the finished runs of a row that are of the config as it is now."""
     path = RESULTS / "paper" / f"{row}.jsonl"
-    lines = path.read_text().splitlines() if path.exists() else []
+    if not path.exists():
+        return []
     current = fingerprint(config_of(row))
-    return [line for line in map(json.loads, lines) if line["config"] in ("", current)]
+    lines = map(json.loads, path.read_text().splitlines())
+    return [line for line in lines if line["config"] in ("", current)]
 
 
 def run_missing(rows: list[str], n_jobs: int) -> None:
@@ -226,7 +228,7 @@ def report() -> str:
                 cells = [name, len(found), accuracy(found), paper, rival, *costs(found)]
                 lines.append("| " + " | ".join(map(str, cells)) + " |")
     for row, about in ROWS.items():
-        if about.baselines:
+        if about.baselines and results_of(row):
             lines += ["", *beside_baselines(row, about)]
     return "\n".join(lines) + "\n"
 
