@@ -67,7 +67,7 @@ class Trees:
 
     @classmethod
     def join(cls, trees: list[Any], bins: Bins) -> Self:
-        """Put grown trees (``_engine.growing.Tree``) one after the other."""
+        """Put grown trees (``_engine.nodes.Tree``) one after the other."""
         starts = [
             np.cumsum([0] + [len(part) for part in parts]) for parts in zip(*trees, strict=True)
         ]
@@ -293,7 +293,7 @@ def _by_rows(X: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int64]]:
 
 
 class TreeCodes(NamedTuple):
-    """Codes as trees grow on them; see ``_engine.growing.Table``."""
+    """Codes as trees grow on them; see ``_engine.dividing.Table``."""
 
     flat: NDArray[np.uint8]
     offset: NDArray[np.int64]  # (n_features,)
@@ -382,16 +382,15 @@ def _grow(
     number: int,
 ) -> Any:
     """Grow one tree."""
-    from deepforest._engine import growing
+    from deepforest._engine.dividing import Table
+    from deepforest._engine.growing import Rules, grow_classes
     from deepforest._engine.growing_targets import grow_targets
 
     base, y, weight, order = rows(number)
-    addresses = growing.Table(codes.flat, base, codes.offset, codes.near, codes.near_rows, *kinds)
-    limits = growing.Rules(**rules)
+    addresses = Table(codes.flat, base, codes.offset, codes.near, codes.near_rows, *kinds)
+    limits = Rules(**rules)
     # As in draw_bag.
     with np.errstate(over="ignore"):
         if n_classes:
-            return growing.grow_classes(
-                addresses, y, weight, order, n_classes, limits, seed, number
-            )
+            return grow_classes(addresses, y, weight, order, n_classes, limits, seed, number)
         return grow_targets(addresses, y, weight, order, limits, seed, number)

@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deepforest._engine import bags, growing
+from deepforest._engine import bags
+from deepforest._engine.dividing import Table
+from deepforest._engine.growing import Rules, grow_classes
 from deepforest._engine.growing_targets import grow_targets
 from deepforest._engine.random import next_random, random_below, tree_state
 
@@ -32,21 +34,21 @@ def tables(draw):
 
 
 def rules(d, random_splits=False, max_depth=1000, min_split=2, min_leaf=1):
-    return growing.Rules(random_splits, d, max_depth, min_split, min_leaf)
+    return Rules(random_splits, d, max_depth, min_split, min_leaf)
 
 
 def as_table(codes, keeps_missing, is_categorical, near_rows=20):
     n, d = codes.shape
     flat, near = codes.T.reshape(-1), codes.reshape(-1)
     base, offset = np.arange(n, dtype=np.int32), np.arange(d) * n
-    return growing.Table(flat, base, offset, near, near_rows, keeps_missing, is_categorical)
+    return Table(flat, base, offset, near, near_rows, keeps_missing, is_categorical)
 
 
 def grow(data, rule, seed=0, near_rows=20):
     codes, keeps_missing, is_categorical, y, weight, n_classes = data
     order = np.argsort(y, kind="stable")
     with np.errstate(over="ignore"):
-        return growing.grow_classes(
+        return grow_classes(
             as_table(codes, keeps_missing, is_categorical, near_rows),
             y,
             weight,

@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from deepforest._engine.splitting import MISSING
+from deepforest._engine.candidate import MISSING
 
 
 @njit(nogil=True, cache=True, error_model="numpy")

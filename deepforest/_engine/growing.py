@@ -1,10 +1,9 @@
 # numpy's scalars are as good as int, float and bool here.
 # mypy: disable-error-code="arg-type, assignment, no-any-return, return-value"
-"""Growing one tree: choose a node, search its features, divide its rows, go on.
+"""Growing one tree for classes: choose a node, search its features, divide its rows, go on.
 
-A tree is a struct of arrays (`Tree`). Siblings stand side by side, so ``children_left`` says where
-both are; a leaf is its own left child. Nodes are grown depth first, and features known to be
-constant in a node are not looked at again below it.
+Nodes are grown depth first, and features known to be constant in a node are not looked at again
+below it.
 """
 
 from typing import Any, NamedTuple
@@ -13,40 +12,35 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from deepforest._engine.random import INLINED, KERNEL, RandomState, random_below, tree_state
-from deepforest._engine.splitting import (
+from deepforest._engine.candidate import (
     ANY_ORDER,
-    BIT,
     CONSTANT,
-    MISSING,
     NO_SPLIT,
-    ONE,
-    Node,
     Scratch,
-    best_split_classes,
-    in_set,
     make_scratch,
     padded,
-    random_split_classes,
 )
-
-
-class Table(NamedTuple):
-    """Codes and how to find them: ``flat[base[i] + offset[f]]``.
-
-    A table, where ``flat`` goes column by column and ``base[i]`` is ``i``, has a copy row by row,
-    ``near[i * n_features + f]``. Rows of a small node stand far apart in a column, each in a cache
-    line of its own; in the copy a line serves many features. Windows have ``near_rows`` 0 and no
-    copy.
-    """
-
-    flat: NDArray[np.uint8]
-    base: NDArray[np.int32]  # (n_samples,)
-    offset: NDArray[np.int64]  # (n_features,)
-    near: NDArray[np.uint8]
-    near_rows: int  # nodes of fewer rows read `near`
-    keeps_missing: NDArray[np.bool_]  # (n_features,) code 255 means missing
-    is_categorical: NDArray[np.bool_]  # (n_features,)
+from deepforest._engine.dividing import (
+    Bag,
+    Split,
+    Table,
+    choose_sides,
+    divide,
+    fill_bag,
+    make_split,
+)
+from deepforest._engine.nodes import (
+    Nodes,
+    Tree,
+    make_nodes,
+    make_tree,
+    push,
+    write_leaf,
+    write_split,
+)
+from deepforest._engine.random import INLINED, KERNEL, RandomState, random_below, tree_state
+from deepforest._engine.splitting import Node, best_split_classes
+from deepforest._engine.splitting_random import random_split_classes
 
 
 class Rules(NamedTuple):
@@ -57,123 +51,6 @@ class Rules(NamedTuple):
     max_depth: int
     min_samples_split: int
     min_samples_leaf: int
-
-
-class Tree(NamedTuple):
-    """Nodes of one tree; node 0 is the root.
-
-    ``leaf`` says what a leaf holds: a class ``k >= 0`` if all its rows are of that class,
-    otherwise ``~r`` for row ``r`` of ``leaf_values``. Of a leaf, ``feature`` is -1.
-    A split on a categorical feature has in ``leaf`` its row of ``left_sets``.
-    """
-
-    children_left: NDArray[np.int32]  # (nodes,) the right child follows the left one
-    feature: NDArray[np.int32]  # (nodes,)
-    code: NDArray[np.uint8]  # (nodes,) codes up to this one go left
-    missing_left: NDArray[np.bool_]  # (nodes,)
-    leaf: NDArray[np.int32]  # (nodes,)
-    leaf_values: NDArray[np.float64]  # (impure leaves, K)
-    left_sets: NDArray[np.uint32]  # (splits on categories, 8)
-    importances: NDArray[np.float64]  # (n_features,) decrease of impurity times weight
-
-
-class Bag(NamedTuple):
-    """The rows that one tree sees, in the order of their classes."""
-
-    base: NDArray[np.int32]  # (rows,) base address of the row
-    y: NDArray[Any]  # (rows,) class, or (rows, K) targets
-    weight: NDArray[np.float64]  # (rows,)
-
-
-class Split(NamedTuple):
-    """The split that was found for the node at hand."""
-
-    feature: NDArray[np.int32]  # (1,) -1 where there is none
-    code: NDArray[np.uint8]  # (1,)
-    missing_left: NDArray[np.bool_]  # (1,)
-    left_set: NDArray[np.uint32]  # (8,)
-    seen: NDArray[np.uint32]  # (8,) the codes that the node's rows have
-
-
-def fill_bag(table: Table, y: NDArray[Any], weight: NDArray[Any], order: NDArray[np.int64]) -> Bag:
-    """Return the rows of positive weight in the order of ``order``."""
-    rows = order[weight[order] > 0]
-    return Bag(table.base[rows], y[rows], weight[rows].astype(np.float64))
-
-
-@njit(**INLINED)
-def choose_sides(
-    table: Table,
-    address: NDArray[np.int32],
-    n: int,
-    split: Split,
-    goes_left: NDArray[np.uint8],
-) -> int:
-    """Write into ``goes_left`` the side of each of the rows; return how many go left.
-
-    Also settle the side of missing values where none was seen: the one with more rows. Categories
-    that were not seen go there too, and ``split.left_set`` says so afterwards.
-    """
-    feature, code = split.feature[0], split.code[0]
-    near = n < table.near_rows
-    flat = table.near if near else table.flat
-    offset = np.int64(feature) if near else table.offset[feature]
-    n_left = 0
-    is_categorical = table.is_categorical[feature]
-    if not is_categorical and not table.keeps_missing[feature]:
-        for i in range(np.uint64(n)):
-            left = flat[np.uint64(address[i] + offset)] <= code
-            goes_left[i] = left
-            n_left += left
-        split.missing_left[0] = 2 * n_left > n
-        return n_left
-    left_set, seen, missing_left = split.left_set, split.seen, split.missing_left[0]
-    for word in range(8):
-        seen[word] = 0
-    for i in range(np.uint64(n)):
-        c = np.int64(flat[np.uint64(address[i] + offset)])
-        seen[c >> 5] |= BIT << np.uint32(c & 31)
-        if is_categorical:
-            left = in_set(left_set, c)
-        elif c == MISSING:
-            left = missing_left
-        else:
-            left = c <= code
-        goes_left[i] = left
-        n_left += left
-    if not in_set(seen, MISSING):
-        split.missing_left[0] = 2 * n_left > n
-    elif is_categorical:
-        split.missing_left[0] = in_set(left_set, MISSING)
-    if is_categorical and split.missing_left[0]:
-        for word in range(8):
-            left_set[word] |= ~seen[word]
-    return n_left
-
-
-@njit(**INLINED)
-def divide(
-    rows: NDArray[np.int32],
-    start: int,
-    end: int,
-    goes_left: NDArray[np.uint8],
-    buffer: NDArray[np.int32],
-) -> None:
-    """Move the rows that go left to the front of ``rows[start:end]``.
-
-    Both sides keep their order, so rows stay grouped by class.
-    """
-    first, n = np.uint64(start), np.uint64(end - start)
-    middle, m = first, np.uint64(0)
-    for i in range(n):
-        r = rows[first + i]
-        left = np.uint64(goes_left[i])
-        rows[middle] = r
-        buffer[m] = r
-        middle += left
-        m += ONE - left
-    for i in range(m):
-        rows[middle + i] = buffer[i]
 
 
 @njit(**INLINED)
@@ -327,87 +204,6 @@ def search_classes(
     return n_known
 
 
-class Nodes(NamedTuple):
-    """Room for the nodes of a tree that grows; see `Tree`."""
-
-    children_left: NDArray[np.int32]
-    feature: NDArray[np.int32]
-    code: NDArray[np.uint8]
-    missing_left: NDArray[np.bool_]
-    leaf: NDArray[np.int32]
-    left_sets: NDArray[np.uint32]
-    importances: NDArray[np.float64]
-    mixed: NDArray[np.int32]  # (mixed leaves, 2) where in `rows` the rows of such a leaf stand
-    stack: NDArray[np.int64]  # (waiting nodes, STACK_FIELDS)
-
-
-# Of a waiting node: number, start and end of its rows, depth, constants known, parent's feature.
-STACK_FIELDS = 6
-
-
-def make_nodes(n_rows: int, n_features: int, any_sets: bool) -> Nodes:
-    """Return room for any tree of ``n_rows`` rows. Memory that is not written to costs nothing."""
-    return Nodes(
-        np.empty(2 * n_rows, np.int32),
-        np.empty(2 * n_rows, np.int32),
-        np.empty(2 * n_rows, np.uint8),
-        np.empty(2 * n_rows, np.bool_),
-        np.empty(2 * n_rows, np.int32),
-        np.empty((n_rows if any_sets else 0, 8), np.uint32),
-        np.zeros(n_features, np.float64),
-        np.empty((n_rows, 2), np.int32),
-        np.empty((n_rows + 1, STACK_FIELDS), np.int64),
-    )
-
-
-@njit(**KERNEL)
-def push(
-    nodes: Nodes,
-    n_stack: int,
-    node: int,
-    start: int,
-    end: int,
-    depth: int,
-    n_constant: int,
-    feature: int,
-) -> None:
-    """Put a node on the stack."""
-    stack = nodes.stack
-    stack[n_stack, 0] = node
-    stack[n_stack, 1] = start
-    stack[n_stack, 2] = end
-    stack[n_stack, 3] = depth
-    stack[n_stack, 4] = n_constant
-    stack[n_stack, 5] = feature
-
-
-@njit(**KERNEL)
-def write_leaf(nodes: Nodes, node: int, leaf: int) -> None:
-    """Make a node a leaf."""
-    nodes.children_left[node] = node
-    nodes.feature[node] = -1
-    nodes.code[node] = 255
-    nodes.missing_left[node] = True
-    nodes.leaf[node] = leaf
-
-
-@njit(**KERNEL)
-def write_split(
-    nodes: Nodes, node: int, split: Split, left_child: int, is_categorical: bool, n_left_sets: int
-) -> int:
-    """Make a node a split; return the number of category sets."""
-    nodes.children_left[node] = left_child
-    nodes.feature[node] = split.feature[0]
-    nodes.code[node] = split.code[0]
-    nodes.missing_left[node] = split.missing_left[0]
-    nodes.leaf[node] = n_left_sets
-    if is_categorical:
-        for word in range(8):
-            nodes.left_sets[n_left_sets, word] = split.left_set[word]
-        n_left_sets += 1
-    return n_left_sets
-
-
 @njit(**KERNEL)
 def grow_nodes(
     table: Table,
@@ -479,31 +275,6 @@ def grow_nodes(
         n_stack += 2
         n_nodes += 2
     return n_nodes, n_mixed, n_left_sets
-
-
-def make_split() -> Split:
-    """Return room for a split."""
-    return Split(
-        np.full(1, -1, np.int32),
-        np.zeros(1, np.uint8),
-        np.zeros(1, np.bool_),
-        np.zeros(8, np.uint32),
-        np.zeros(8, np.uint32),
-    )
-
-
-def make_tree(nodes: Nodes, n_nodes: int, n_left_sets: int, leaf_values: NDArray[Any]) -> Tree:
-    """Return the nodes that were grown, without the room left over."""
-    return Tree(
-        nodes.children_left[:n_nodes].copy(),
-        nodes.feature[:n_nodes].copy(),
-        nodes.code[:n_nodes].copy(),
-        nodes.missing_left[:n_nodes].copy(),
-        nodes.leaf[:n_nodes].copy(),
-        leaf_values,
-        nodes.left_sets[:n_left_sets].copy(),
-        nodes.importances,
-    )
 
 
 @njit(**KERNEL)

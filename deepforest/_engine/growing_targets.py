@@ -8,25 +8,27 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from deepforest._engine.growing import (
+from deepforest._engine.candidate import CONSTANT, NO_SPLIT, Scratch, make_scratch
+from deepforest._engine.dividing import (
     Bag,
-    Nodes,
-    Rules,
     Split,
     Table,
-    Tree,
     choose_sides,
     divide,
     fill_bag,
-    make_nodes,
     make_split,
+)
+from deepforest._engine.growing import Rules
+from deepforest._engine.nodes import (
+    Nodes,
+    Tree,
+    make_nodes,
     make_tree,
     push,
     write_leaf,
     write_split,
 )
 from deepforest._engine.random import KERNEL, RandomState, random_below, tree_state
-from deepforest._engine.splitting import CONSTANT, NO_SPLIT, Scratch, make_scratch
 from deepforest._engine.splitting_targets import best_split_targets, random_split_targets
 
 

@@ -15,8 +15,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from deepforest._engine.candidate import MISSING
+from deepforest._engine.categories import in_set
 from deepforest._engine.random import KERNEL
-from deepforest._engine.splitting import MISSING, in_set
 
 
 class Forest(NamedTuple):

@@ -16,33 +16,30 @@ that the node has not got cost nothing. Weights and their sums are float32: whol
 2^24 are exact, and the choice among splits needs no more.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from deepforest._engine.random import INLINED, KERNEL, RandomState, next_random, random_below
+from deepforest._engine.candidate import (
+    ANY_ORDER,
+    CONSTANT,
+    LANES,
+    MISSING,
+    NO_SPLIT,
+    SORT_ROWS,
+    Scratch,
+    gather,
+    list_codes,
+    padded,
+    sort_keys,
+)
+from deepforest._engine.categories import rank_classes, sort_by_rank, write_left_set
+from deepforest._engine.random import INLINED, KERNEL
 
-# Scores of features that offer no split. Any real score is larger.
-NO_SPLIT = -1e30
-CONSTANT = -2e30
-
-# The code of missing values, in features that keep one.
-MISSING = 255
-
-# Nodes of fewer rows sort their codes, larger ones count them (docs/engine.md has the measurement).
-SORT_ROWS = 48
-
-# Classes stand in blocks of so many lanes, which the compiler turns into vectors.
-LANES = 8
 LANE_BITS = np.uint64(LANES - 1)
 ONE = np.uint64(1)
-
-BIT = np.uint32(1)
-
-# Sums may be added up in any order, which lets the compiler use vectors.
-ANY_ORDER = {"reassoc", "nsz", "contract"}
 
 
 class Node(NamedTuple):
@@ -54,87 +51,6 @@ class Node(NamedTuple):
     starts: NDArray[np.int32]  # (K + 1,) where each group begins
     classes: NDArray[np.int32]  # (K,) the class of each group
     total: NDArray[np.float32]  # (K padded,) weight of each group, then zeros
-
-
-class Scratch(NamedTuple):
-    """Room that one tree uses again for every candidate.
-
-    ``row_counts``, ``seen`` and ``sums`` are zero between candidates.
-    """
-
-    codes: NDArray[np.uint8]  # (rows,) codes of the node's rows
-    keys: NDArray[np.int32]  # (SORT_ROWS,) code << 8 | position
-    row_counts: NDArray[np.int32]  # (256,) rows per code
-    seen: NDArray[np.uint8]  # (256,) whether a code occurs
-    sums: NDArray[Any]  # (256 * K padded + LANES,) weight per code and class, then waste
-    right: NDArray[Any]  # (K padded,) sums on the right side
-    order: NDArray[np.int32]  # (256,) the codes that occur, from right to left
-    square: NDArray[np.float32]  # (256,) sum R_k^2 up to each place of the order
-    left_square: NDArray[np.float32]  # (256,) sum (T_k - R_k)^2
-    weight: NDArray[np.float32]  # (256,) sum R_k
-    score: NDArray[np.float32]  # (256,)
-    rank: NDArray[np.float64]  # (256,) what categories are ordered by
-    left_set: NDArray[np.uint32]  # (8,) categories on the left side, one bit each
-    axis: NDArray[np.float64]  # (K,) the direction categories are ordered along
-    following: NDArray[np.float64]  # (K,)
-
-
-@njit(nogil=True, cache=True)
-def padded(n: int) -> int:
-    """Return the next multiple of ``LANES``."""
-    return (n + LANES - 1) // LANES * LANES
-
-
-def make_scratch(n_rows: int, n_sums: int, like: NDArray[Any]) -> Scratch:
-    """Return scratch for nodes of up to ``n_rows`` rows; sums have the dtype of ``like``."""
-    return Scratch(
-        np.empty(n_rows, np.uint8),
-        np.empty(SORT_ROWS, np.int32),
-        np.zeros(256, np.int32),
-        np.zeros(256, np.uint8),
-        np.zeros(256 * padded(n_sums) + LANES, like.dtype),
-        np.zeros(padded(n_sums), like.dtype),
-        np.empty(256, np.int32),
-        np.empty(256, np.float32),
-        np.empty(256, np.float32),
-        np.empty(256, np.float32),
-        np.empty(256, np.float32),
-        np.empty(256, np.float64),
-        np.zeros(8, np.uint32),
-        np.empty(n_sums, np.float64),
-        np.empty(n_sums, np.float64),
-    )
-
-
-@njit(**INLINED)
-def gather(
-    flat: NDArray[np.uint8],
-    offset: int,
-    address: NDArray[np.int32],
-    n: int,
-    codes: NDArray[np.uint8],
-) -> tuple[int, int]:
-    """Copy the codes of one feature into ``codes``; return the smallest and the largest."""
-    for i in range(n):
-        codes[i] = flat[np.uint64(address[i] + offset)]
-    low = codes[0]
-    high = codes[0]
-    for i in range(n):
-        low = min(low, codes[i])
-        high = max(high, codes[i])
-    return np.int64(low), np.int64(high)
-
-
-@njit(**INLINED)
-def list_codes(seen: NDArray[np.uint8], low: int, high: int, order: NDArray[np.int32]) -> int:
-    """List the codes that are ``seen`` from the largest down, forget them, return their number."""
-    n_codes = 0
-    for down in range(high - low + 1):
-        # Without a branch, which would be guessed wrong at every other code.
-        order[n_codes] = high - down
-        n_codes += seen[high - down]
-    seen[low : high + 1] = 0
-    return n_codes
 
 
 @njit(**INLINED)
@@ -325,29 +241,6 @@ def scan_classes(
 
 
 @njit(**INLINED)
-def sort_keys(keys: NDArray[np.int32], m: int, out: NDArray[np.int32]) -> None:
-    """Write ``keys[:m]``, all positive and different, into ``out`` from the largest down."""
-    # A key's place is the number of larger ones: more comparisons than a sort takes, but side by
-    # side and none to be guessed. Up to 16 keys the loop is of one length, which unrolls it.
-    if m <= 16:
-        for i in range(m, 16):
-            keys[i] = 0
-        for i in range(m):
-            key = keys[i]
-            place = np.int32(0)
-            for j in range(16):
-                place += keys[j] > key
-            out[place] = key
-        return
-    for i in range(m):
-        key = keys[i]
-        place = np.int32(0)
-        for j in range(m):
-            place += keys[j] > key
-        out[place] = key
-
-
-@njit(**INLINED)
 def sorted_split_classes(
     codes: NDArray[np.uint8],
     low: int,
@@ -393,201 +286,3 @@ def sorted_split_classes(
         best = score if better else best
         place = j + 1 if better else place
     return np.float64(best), np.int64((order[place - 1] >> 8) + (order[place] >> 8)) >> 1
-
-
-@njit(**INLINED, fastmath=ANY_ORDER)
-def random_split_classes(
-    flat: NDArray[np.uint8],
-    offset: int,
-    node: Node,
-    n_groups: int,
-    keeps_missing: bool,
-    is_categorical: bool,
-    min_leaf: int,
-    scratch: Scratch,
-    state: RandomState,
-) -> tuple[float, int, bool]:
-    """Draw one split of a node on one feature and return it as ``best_split_classes`` does."""
-    n = node.starts[n_groups]
-    codes = scratch.codes
-    low, high = gather(flat, offset, node.address, n, codes)
-    if low == high:
-        return CONSTANT, 0, False
-    code, missing_left, cut = draw_split(
-        codes, n, low, high, keeps_missing, is_categorical, scratch, state
-    )
-    left = scratch.right
-    if n < SORT_ROWS:
-        # One loop of a length that is the same for all candidates, whatever the groups.
-        for g in range(n_groups):
-            left[g] = 0
-        for i in range(n):
-            left[node.group[i]] += node.weight[i] * np.float32(codes[i] <= cut)
-    else:
-        for g in range(n_groups):
-            x = np.float32(0)
-            for i in range(np.uint64(node.starts[g]), np.uint64(node.starts[g + 1])):
-                x += node.weight[i] if codes[i] <= cut else np.float32(0)
-            left[g] = x
-    left_square, right_square = np.float32(0), np.float32(0)
-    left_weight, right_weight = np.float32(0), np.float32(0)
-    for g in range(n_groups):
-        x = left[g]
-        y = node.total[g] - x
-        left_square += x * x
-        right_square += y * y
-        left_weight += x
-        right_weight += y
-    if min_leaf > 1:
-        left_rows = 0
-        for i in range(n):
-            left_rows += codes[i] <= cut
-        if left_rows < min_leaf or n - left_rows < min_leaf:
-            return NO_SPLIT, 0, False
-    score = np.float64(left_square / left_weight + right_square / right_weight)
-    return score, code, missing_left
-
-
-@njit(**INLINED)
-def draw_split(
-    codes: NDArray[np.uint8],
-    n: int,
-    low: int,
-    high: int,
-    keeps_missing: bool,
-    is_categorical: bool,
-    scratch: Scratch,
-    state: RandomState,
-) -> tuple[int, bool, np.uint8]:
-    """Draw a split; return ``(code, missing_left, cut)``, where ``codes`` up to ``cut`` go left.
-
-    Where the split is not one of codes, ``codes`` are replaced by 0 for left and 1 for right.
-    """
-    if is_categorical:
-        draw_left_set(codes, n, scratch, state)
-        for i in range(n):
-            codes[i] = not in_set(scratch.left_set, codes[i])
-        return 0, False, np.uint8(0)
-    if keeps_missing and high == MISSING:
-        code, missing_left = draw_with_missing(codes, n, low, state)
-        for i in range(n):
-            codes[i] = not (missing_left if codes[i] == MISSING else codes[i] <= code)
-        return code, missing_left, np.uint8(0)
-    code = low + random_below(state, high - low)
-    return code, False, np.uint8(code)
-
-
-@njit(**KERNEL)
-def draw_with_missing(
-    codes: NDArray[np.uint8], n: int, low: int, state: RandomState
-) -> tuple[int, bool]:
-    """Draw a code and the side of the missing values, where some codes are missing."""
-    high = low
-    for i in range(n):
-        if codes[i] != MISSING:
-            high = max(high, np.int64(codes[i]))
-    if low == high:
-        return MISSING - 1, False
-    code = low + random_below(state, high - low)
-    return code, random_below(state, 2) == 0
-
-
-@njit(**KERNEL)
-def in_set(left_set: NDArray[np.uint32], code: int) -> bool:
-    """Say whether ``code`` is in the set of 256 bits."""
-    return (left_set[code >> 5] >> np.uint32(code & 31)) & BIT == BIT
-
-
-@njit(**KERNEL)
-def write_left_set(
-    order: NDArray[np.int32], start: int, end: int, left_set: NDArray[np.uint32]
-) -> None:
-    """Put the codes ``order[start:end]`` into the set."""
-    for word in range(8):
-        left_set[word] = 0
-    for p in range(start, end):
-        c = order[p]
-        left_set[c >> 5] |= BIT << np.uint32(c & 31)
-
-
-@njit(**KERNEL)
-def draw_left_set(codes: NDArray[np.uint8], n: int, scratch: Scratch, state: RandomState) -> None:
-    """Send each category that occurs to a side by the toss of a coin; neither side is empty."""
-    seen, order = scratch.seen, scratch.order
-    for i in range(n):
-        seen[codes[i]] = 1
-    n_codes = list_codes(seen, 0, 255, order)
-    n_left = 0
-    bits = np.uint64(0)
-    for p in range(n_codes):
-        if p & 63 == 0:
-            bits = next_random(state)
-        # Left categories move to the front of the order.
-        if (bits >> np.uint64(p & 63)) & np.uint64(1) == np.uint64(1):
-            order[p], order[n_left] = order[n_left], order[p]
-            n_left += 1
-    if n_left == 0 or n_left == n_codes:
-        p = random_below(state, n_codes)
-        order[0], order[p] = order[p], order[0]
-        n_left = 1
-    write_left_set(order, 0, n_left, scratch.left_set)
-
-
-@njit(**KERNEL)
-def sort_by_rank(order: NDArray[np.int32], n_codes: int, rank: NDArray[np.float64]) -> None:
-    """Sort the codes that occur by ``rank[code]``, from the largest down."""
-    for i in range(1, n_codes):
-        c = order[i]
-        j = i
-        while j > 0 and rank[order[j - 1]] < rank[c]:
-            order[j] = order[j - 1]
-            j -= 1
-        order[j] = c
-
-
-@njit(**KERNEL)
-def rank_classes(
-    n_codes: int, n_groups: int, stride: int, total: NDArray[np.float32], scratch: Scratch
-) -> None:
-    """Rank categories by their class shares along the first principal component.
-
-    For two classes this is the order by the share of one class, in which the best of all sets is a
-    prefix (Fisher 1958); for more classes it is the heuristic of Coppersmith, Hong and Hosking
-    (1999). The component comes from a few steps of the power method, which is enough for an order.
-    """
-    sums, order, rank = scratch.sums, scratch.order, scratch.rank
-    axis, following = scratch.axis, scratch.following
-    total_weight = 0.0
-    for g in range(n_groups):
-        total_weight += total[g]
-    for g in range(n_groups):
-        # Any start will do that is not orthogonal to the component, and one with entries that
-        # differ seldom is.
-        axis[g] = total[g] / total_weight + 0.01 * g
-    for _ in range(8):
-        for g in range(n_groups):
-            following[g] = 0.0
-        for p in range(n_codes):
-            row = np.int64(order[p]) * stride
-            weight, along = 0.0, 0.0
-            for g in range(n_groups):
-                weight += sums[row + g]
-            for g in range(n_groups):
-                along += axis[g] * (sums[row + g] / weight - total[g] / total_weight)
-            for g in range(n_groups):
-                following[g] += weight * along * (sums[row + g] / weight - total[g] / total_weight)
-        length = 0.0
-        for g in range(n_groups):
-            length += following[g] * following[g]
-        length = np.sqrt(length)
-        if length <= 1e-6 * total_weight:
-            break
-        for g in range(n_groups):
-            axis[g] = following[g] / length
-    for p in range(n_codes):
-        c = np.int64(order[p])
-        weight, along = 0.0, 0.0
-        for g in range(n_groups):
-            weight += sums[c * stride + g]
-            along += axis[g] * sums[c * stride + g]
-        rank[c] = along / weight

@@ -12,20 +12,19 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from deepforest._engine.random import KERNEL, RandomState
-from deepforest._engine.splitting import (
+from deepforest._engine.candidate import (
     CONSTANT,
     MISSING,
     NO_SPLIT,
     SORT_ROWS,
     Scratch,
-    draw_split,
     gather,
     list_codes,
-    sort_by_rank,
     sort_keys,
-    write_left_set,
 )
+from deepforest._engine.categories import sort_by_rank, write_left_set
+from deepforest._engine.random import KERNEL, RandomState
+from deepforest._engine.splitting_random import draw_split
 
 
 @njit(**KERNEL)

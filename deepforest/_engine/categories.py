@@ -1,0 +1,113 @@
+# numpy's scalars are as good as int, float and bool here.
+# mypy: disable-error-code="arg-type, assignment, no-any-return, return-value"
+"""Sets of categories: 256 bits in eight words, and the order in which a best set is looked for."""
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from deepforest._engine.candidate import Scratch, list_codes
+from deepforest._engine.random import KERNEL, RandomState, next_random, random_below
+
+BIT = np.uint32(1)
+
+
+@njit(**KERNEL)
+def in_set(left_set: NDArray[np.uint32], code: int) -> bool:
+    """Say whether ``code`` is in the set of 256 bits."""
+    return (left_set[code >> 5] >> np.uint32(code & 31)) & BIT == BIT
+
+
+@njit(**KERNEL)
+def write_left_set(
+    order: NDArray[np.int32], start: int, end: int, left_set: NDArray[np.uint32]
+) -> None:
+    """Put the codes ``order[start:end]`` into the set."""
+    for word in range(8):
+        left_set[word] = 0
+    for p in range(start, end):
+        c = order[p]
+        left_set[c >> 5] |= BIT << np.uint32(c & 31)
+
+
+@njit(**KERNEL)
+def draw_left_set(codes: NDArray[np.uint8], n: int, scratch: Scratch, state: RandomState) -> None:
+    """Send each category that occurs to a side by the toss of a coin; neither side is empty."""
+    seen, order = scratch.seen, scratch.order
+    for i in range(n):
+        seen[codes[i]] = 1
+    n_codes = list_codes(seen, 0, 255, order)
+    n_left = 0
+    bits = np.uint64(0)
+    for p in range(n_codes):
+        if p & 63 == 0:
+            bits = next_random(state)
+        # Left categories move to the front of the order.
+        if (bits >> np.uint64(p & 63)) & np.uint64(1) == np.uint64(1):
+            order[p], order[n_left] = order[n_left], order[p]
+            n_left += 1
+    if n_left == 0 or n_left == n_codes:
+        p = random_below(state, n_codes)
+        order[0], order[p] = order[p], order[0]
+        n_left = 1
+    write_left_set(order, 0, n_left, scratch.left_set)
+
+
+@njit(**KERNEL)
+def sort_by_rank(order: NDArray[np.int32], n_codes: int, rank: NDArray[np.float64]) -> None:
+    """Sort the codes that occur by ``rank[code]``, from the largest down."""
+    for i in range(1, n_codes):
+        c = order[i]
+        j = i
+        while j > 0 and rank[order[j - 1]] < rank[c]:
+            order[j] = order[j - 1]
+            j -= 1
+        order[j] = c
+
+
+@njit(**KERNEL)
+def rank_classes(
+    n_codes: int, n_groups: int, stride: int, total: NDArray[np.float32], scratch: Scratch
+) -> None:
+    """Rank categories by their class shares along the first principal component.
+
+    For two classes this is the order by the share of one class, in which the best of all sets is a
+    prefix (Fisher 1958); for more classes it is the heuristic of Coppersmith, Hong and Hosking
+    (1999). The component comes from a few steps of the power method, which is enough for an order.
+    """
+    sums, order, rank = scratch.sums, scratch.order, scratch.rank
+    axis, following = scratch.axis, scratch.following
+    total_weight = 0.0
+    for g in range(n_groups):
+        total_weight += total[g]
+    for g in range(n_groups):
+        # Any start will do that is not orthogonal to the component, and one with entries that
+        # differ seldom is.
+        axis[g] = total[g] / total_weight + 0.01 * g
+    for _ in range(8):
+        for g in range(n_groups):
+            following[g] = 0.0
+        for p in range(n_codes):
+            row = np.int64(order[p]) * stride
+            weight, along = 0.0, 0.0
+            for g in range(n_groups):
+                weight += sums[row + g]
+            for g in range(n_groups):
+                along += axis[g] * (sums[row + g] / weight - total[g] / total_weight)
+            for g in range(n_groups):
+                following[g] += weight * along * (sums[row + g] / weight - total[g] / total_weight)
+        length = 0.0
+        for g in range(n_groups):
+            length += following[g] * following[g]
+        length = np.sqrt(length)
+        if length <= 1e-6 * total_weight:
+            break
+        for g in range(n_groups):
+            axis[g] = following[g] / length
+    for p in range(n_codes):
+        c = np.int64(order[p])
+        weight, along = 0.0, 0.0
+        for g in range(n_groups):
+            weight += sums[c * stride + g]
+            along += axis[g] * sums[c * stride + g]
+        rank[c] = along / weight
