@@ -230,11 +230,12 @@ class CascadeForestBase(NamedEstimatorsMixin, BaseEstimator):
     def feature_importances_(self) -> NDArray[np.float64]:
         """Importances of the columns of X in the whole cascade, ndarray (n_features_in_,)."""
         check_is_fitted(self)
-        importances = column_importances(
-            self.layers_,
-            mean_weights(self.estimator_weights_, self.screens_),
-            self.n_features_in_,
-        )
+        return self._column_importances([slice(0, self.n_features_in_)])
+
+    def _column_importances(self, grains: list[slice]) -> NDArray[np.float64]:
+        """Return the importances of the columns of the grains, (n_columns,)."""
+        weights = mean_weights(self.estimator_weights_, self.screens_)
+        importances = column_importances(self.layers_, weights, grains)
         if importances is None:
             raise AttributeError(
                 "feature_importances_ is not known, because no estimator that the prediction uses "

@@ -1,10 +1,12 @@
 """GCForest: multi-grained scanning and a cascade in one estimator, arrays in, labels out."""
 
+from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import get_tags
+from sklearn.utils.validation import check_is_fitted
 
 from deepforest._validation import (
     check_arrays,
@@ -20,6 +22,8 @@ from deepforest.cascade import (
 )
 from deepforest.combine import Combine
 from deepforest.estimators import NamedEstimators
+from deepforest.importances import normalised
+from deepforest.scan_importances import value_importances
 from deepforest.scanning import MultiGrainedScanner
 from deepforest.scoring import Scoring
 from deepforest.splits import Splits
@@ -154,11 +158,27 @@ class _ScanningMixin(CascadeForestBase):
 
     @property
     def feature_importances_(self) -> NDArray[np.float64]:
-        """Not offered: a layer's features are class vectors of windows, not values of X."""
-        raise AttributeError(
-            f"{type(self).__name__} has no feature_importances_, because its layers see class "
-            "vectors of windows and not the values of X."
-        )
+        """Importances of the values of an instance, ndarray (n_features_in_,)."""
+        check_is_fitted(self)
+        grains = self.scanner_.grains_
+        ends = np.cumsum(self.scanner_._widths([grain.layout for grain in grains])).tolist()
+        seen = [slice(start, stop) for start, stop in pairwise([0, *ends])]
+        if self.grains == "concatenate":
+            seen = [slice(0, ends[-1])]
+        features = np.split(self._column_importances(seen), ends[:-1])
+        known = [
+            value_importances(of_grain, grain.layout, grain.models, self.input_shape_)
+            for of_grain, grain in zip(features, grains, strict=False)
+        ]
+        if self.passthrough:
+            known.append(features[-1])
+        with_importances = [values for values in known if values is not None]
+        if not with_importances:
+            raise AttributeError(
+                "feature_importances_ is not known, because no estimator that scans has "
+                "importances: put trees in scan_estimators."
+            )
+        return normalised(np.sum(with_importances, axis=0))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -228,6 +248,10 @@ class GCForestClassifier(_ScanningMixin, CascadeForestClassifier):
     scanner_ : MultiGrainedScanner
     input_shape_ : tuple of int
         Shape of an instance.
+    feature_importances_ : ndarray of shape (n_features_in_,)
+        Of each value of an instance; reshape it to `input_shape_`. The cascade's importances
+        of class vectors are handed down to the windows behind them, and on to their values
+        as the estimator that scanned them goes by these.
     classes_, n_layers_, layers_, layer_scores_, estimator_weights_, screens_, n_features_in_
         As in `CascadeForestClassifier`.
 
@@ -307,6 +331,8 @@ class GCForestRegressor(_ScanningMixin, CascadeForestRegressor):
     scanner_ : MultiGrainedScanner
     input_shape_ : tuple of int
         Shape of an instance.
+    feature_importances_ : ndarray of shape (n_features_in_,)
+        Of each value of an instance, as in `GCForestClassifier`.
     n_layers_, layers_, layer_scores_, estimator_weights_, n_features_in_
         As in `CascadeForestRegressor`.
 

@@ -1,6 +1,7 @@
-"""Importances of the raw columns in a whole cascade."""
+"""Importances of the columns of the grains in a whole cascade."""
 
 from collections.abc import Sequence
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -14,49 +15,60 @@ Importances = NDArray[np.float64]
 
 
 def column_importances(
-    layers: Sequence[CascadeLayer], weights: NDArray[np.float64], n_columns: int
+    layers: Sequence[CascadeLayer], weights: NDArray[np.float64], grains: Sequence[slice]
 ) -> Importances | None:
-    """Return the importance of each raw column (d,), summing to 1.
+    """Return the importance of each column of the grains (d,), summing to 1.
 
-    The importances `own` of estimator e in layer t stand for the d raw columns and for the
-    class vectors of the estimators e' of the layer before. What falls on a class vector goes
-    to the columns as the estimator that made it distributes its own:
+    Layer t sees the columns `grains[t mod G]` and the class vectors of the estimators e' of
+    the layer before; the importances `own` of its estimator e stand for these. What falls on
+    a class vector goes to the columns as the estimator that made it distributes its own:
 
-        c[t, e] = own[t, e, raw columns] + sum_e' sum(own[t, e, class vector of e']) c[t - 1, e']
+        c[t, e] = own[t, e, columns] + sum_e' sum(own[t, e, class vector of e']) c[t - 1, e']
 
     The result is the mean of c by `weights` (len(layers), m). Estimators without importances
     are left out, and the others take their share. None where no estimator with a weight has
     any, zeros where no prediction depends on the columns.
     """
+    n_columns = max(columns.stop for columns in grains)
     before: list[Importances | None] = []
     with_weight: list[Importances] = []
-    for layer, of_layer in zip(layers, weights, strict=True):
-        before = [_pushed_back(models, before, n_columns) for models in layer.models]
+    for layer, of_layer, seen in zip(layers, weights, cycle(grains), strict=False):
+        before = [_pushed_back(models, before, seen, n_columns) for models in layer.models]
         with_weight += [
             weight * columns
             for columns, weight in zip(before, of_layer, strict=True)
             if columns is not None and weight > 0
         ]
-    return _normalised(np.sum(with_weight, axis=0)) if with_weight else None
+    return normalised(np.sum(with_weight, axis=0)) if with_weight else None
 
 
 def _pushed_back(
-    models: Sequence[BaseEstimator], before: Sequence[Importances | None], n_columns: int
+    models: Sequence[BaseEstimator],
+    before: Sequence[Importances | None],
+    seen: slice,
+    n_columns: int,
 ) -> Importances | None:
-    """Return what the raw columns (d,) are to one estimator, the mean over its fold models."""
+    """Return what the columns (d,) are to one estimator, which saw some of them itself."""
+    columns = np.zeros(n_columns)
     if all(isinstance(model, DummyClassifier) for model in models):
-        return np.zeros(n_columns)  # a constant depends on nothing
-    known = [own for own in map(model_importances, models) if own is not None]
-    if not known:
+        return columns  # a constant depends on nothing
+    own = mean_importances(models)
+    if own is None:
         return None
-    own = np.mean([_normalised(importances) for importances in known], axis=0)
-    columns = own[:n_columns].copy()
+    n_seen = seen.stop - seen.start
+    columns[seen] = own[:n_seen]
     if before:
-        of_vectors = own[n_columns:].reshape(len(before), -1).sum(axis=1)
+        of_vectors = own[n_seen:].reshape(len(before), -1).sum(axis=1)
         for share, made_of in zip(of_vectors, before, strict=True):
             if made_of is not None:
                 columns += share * made_of
-    return _normalised(columns)
+    return normalised(columns)
+
+
+def mean_importances(models: Sequence[BaseEstimator]) -> Importances | None:
+    """Return the mean over fold models of what sums to 1 in each; None where none has any."""
+    known = [own for own in map(model_importances, models) if own is not None]
+    return np.mean([normalised(own) for own in known], axis=0) if known else None
 
 
 def model_importances(model: BaseEstimator) -> NDArray[Any] | None:
@@ -71,6 +83,7 @@ def model_importances(model: BaseEstimator) -> NDArray[Any] | None:
     return None if importances is None else np.asarray(importances)
 
 
-def _normalised(importances: NDArray[Any]) -> Importances:
+def normalised(importances: NDArray[Any]) -> Importances:
+    """Return importances that sum to 1; zeros where nothing is important."""
     total = importances.sum()
     return np.asarray(importances / total if total > 0 else importances, dtype=np.float64)

@@ -1,5 +1,6 @@
 """Multi-grained scanning: windows over arrays, each replaced by its class vectors."""
 
+from math import prod
 from time import perf_counter
 from typing import Any, Literal, NamedTuple, Self
 
@@ -350,18 +351,21 @@ class MultiGrainedScanner(NamedEstimatorsMixin, TransformerMixin, BaseEstimator)
         The raw values are there already, if they are passed through.
         """
         raw = arrays.reshape(len(arrays), -1)
-        m = len(self._estimators(self._fitted_task()))
-        widths = [layout.n_pooled * len(self._prior) * m for layout in layouts]
+        widths = self._widths(layouts)
         if not side_by_side:
-            grains = [np.empty((len(raw), width), dtype) for width in widths]
+            grains = [np.empty((len(raw), width), dtype) for width in widths[: len(layouts)]]
             return grains + ([raw] if self.passthrough else []), grains
-        if self.passthrough:
-            widths.append(raw.shape[1])
         whole = np.empty((len(raw), sum(widths)), dtype)
         parts = np.split(whole, np.cumsum(widths)[:-1], axis=1)
         if self.passthrough:
             parts.pop()[:] = raw
         return [whole], parts
+
+    def _widths(self, layouts: list[GrainLayout]) -> list[int]:
+        """Return the number of features of each grain, and of raw values if they are passed on."""
+        m = len(self._estimators(self._fitted_task()))
+        widths = [layout.n_pooled * len(self._prior) * m for layout in layouts]
+        return widths + ([prod(self.input_shape_)] if self.passthrough else [])
 
     def _check_parameters(self) -> None:
         """Check what can be checked before the arrays are known."""

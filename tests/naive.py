@@ -139,3 +139,34 @@ def weighted_mean(vectors, weights):
         for of_layer, of_weights in zip(vectors, weights, strict=True)
         for said, w in zip(of_layer, of_weights, strict=True)
     )
+
+
+def value_importances(features, layout, models, shape):
+    """The importance of each value of an instance: one class vector and one window at a time."""
+    grid = layout.grid
+    around = [side + 2 * p for side, p in zip(shape, grid.padding, strict=False)]
+    around += shape[len(around) :]
+    values = np.zeros(around)
+    features = features.reshape(len(models), *layout.pooled_shape, -1)
+    for of_one, by_position in zip(models, features, strict=True):
+        known = [model for model in of_one if hasattr(model, "feature_importances_")]
+        if not known:
+            continue
+        own = np.mean(
+            [m.feature_importances_ / m.feature_importances_.sum() for m in known], axis=0
+        )
+        own = own.reshape(*grid.window, *shape[len(grid.window) :])
+        for block in np.ndindex(layout.pooled_shape):
+            windows = [
+                place
+                for place in np.ndindex(grid.positions)
+                if tuple(at // size for at, size in zip(place, layout.pool, strict=True)) == block
+            ]
+            for place in windows:
+                at = tuple(
+                    slice(p * step, p * step + size)
+                    for p, step, size in zip(place, grid.stride, grid.window, strict=True)
+                )
+                values[at] += by_position[block].sum() / len(windows) * own
+    inside = tuple(slice(p, p + side) for p, side in zip(grid.padding, shape, strict=False))
+    return values[inside].ravel()

@@ -2,18 +2,13 @@
 
 import numpy as np
 import pytest
-from sklearn.base import BaseEstimator
 from sklearn.datasets import make_classification
 from sklearn.dummy import DummyClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-from deepforest import (
-    CascadeForestClassifier,
-    CascadeForestRegressor,
-    GCForestClassifier,
-)
+from deepforest import CascadeForestClassifier, CascadeForestRegressor
 from deepforest.estimators import lightgbm
 from deepforest.importances import column_importances, model_importances
 from deepforest.layer import CascadeLayer
@@ -37,7 +32,7 @@ FIRST = layer([Model(0.9, 0.1)], [Model(1.0, 0.0), Model(0.0, 1.0)])
 
 
 def test_the_first_layer_is_weighted_and_fold_models_are_averaged():
-    said = column_importances([FIRST], np.array([[0.75, 0.25]]), 2)
+    said = column_importances([FIRST], np.array([[0.75, 0.25]]), [slice(0, 2)])
     assert said.tolist() == pytest.approx([0.75 * 0.9 + 0.25 * 0.5, 0.75 * 0.1 + 0.25 * 0.5])
 
 
@@ -49,7 +44,7 @@ def test_an_augmented_feature_goes_to_the_columns_of_the_estimator_that_made_it(
     weights = np.array([[0.5, 0.0], [0.3, 0.2]])
     of_first = 0.1 + 0.4 * 0.9 + 0.3 * 0.5
     expected = 0.5 * 0.9 + 0.3 * of_first + 0.2 * 0.9
-    said = column_importances([FIRST, second], weights, 2)
+    said = column_importances([FIRST, second], weights, [slice(0, 2)])
     assert said.tolist() == pytest.approx([expected, 1 - expected])
 
 
@@ -57,31 +52,31 @@ def test_three_layers_are_pushed_back_one_by_one():
     second = layer([Model(0, 0.5, 0.5, 0, 0, 0)], [Model(0, 1, 0, 0, 0, 0)])
     third = layer([Model(0, 0, 0.5, 0.5, 0, 0)], [Model(1, 0, 0, 0, 0, 0)])
     weights = np.array([[0, 0], [0, 0], [1.0, 0]])
-    said = column_importances([FIRST, second, third], weights, 2)
+    said = column_importances([FIRST, second, third], weights, [slice(0, 2)])
     assert said.tolist() == pytest.approx([0.5 * 0.9, 0.5 + 0.5 * 0.1])
 
 
 def test_estimators_without_importances_leave_their_share_to_the_others():
     first = layer([Model(0.9, 0.1)], [Silent()])
     second = layer([Model(0.2, 0.2, 0, 0, 0.6, 0)], [Silent()])
-    alone = column_importances([first], np.array([[0.1, 0.9]]), 2)
+    alone = column_importances([first], np.array([[0.1, 0.9]]), [slice(0, 2)])
     assert alone.tolist() == pytest.approx([0.9, 0.1])
-    said = column_importances([first, second], np.array([[0, 0], [0.5, 0.5]]), 2)
+    said = column_importances([first, second], np.array([[0, 0], [0.5, 0.5]]), [slice(0, 2)])
     assert said.tolist() == pytest.approx([0.5, 0.5])
-    assert column_importances([first], np.array([[0.0, 1.0]]), 2) is None
+    assert column_importances([first], np.array([[0.0, 1.0]]), [slice(0, 2)]) is None
 
 
 def test_a_constant_fold_model_depends_on_nothing():
     dummy = DummyClassifier()
     mixed = layer([dummy, Model(0.3, 0.7)], [dummy, dummy])
-    said = column_importances([mixed], np.array([[0.5, 0.5]]), 2)
+    said = column_importances([mixed], np.array([[0.5, 0.5]]), [slice(0, 2)])
     assert said.tolist() == pytest.approx([0.3, 0.7])
-    assert column_importances([mixed], np.array([[0.0, 1.0]]), 2).tolist() == [0, 0]
+    assert column_importances([mixed], np.array([[0.0, 1.0]]), [slice(0, 2)]).tolist() == [0, 0]
 
 
 def test_importances_of_any_scale_are_shares():
     first = layer([Model(30.0, 10.0)], [Model(0.0, 0.0)])
-    said = column_importances([first], np.array([[0.5, 0.5]]), 2)
+    said = column_importances([first], np.array([[0.5, 0.5]]), [slice(0, 2)])
     assert said.tolist() == pytest.approx([0.75, 0.25])
 
 
@@ -199,13 +194,8 @@ def test_an_unfitted_cascade_has_no_importances():
         cascade.feature_importances_  # noqa: B018
 
 
-def test_scanned_arrays_have_no_importances():
-    X = np.random.default_rng(0).normal(size=(20, 6))
-    forest = GCForestClassifier(
-        [3],
-        scan_estimators=[("scan", DecisionTreeClassifier())],
-        estimators=[("tree", DecisionTreeClassifier())],
-        max_layers=1,
-    ).fit(X, np.arange(20) % 2)
-    assert isinstance(forest, BaseEstimator)
-    assert not hasattr(forest, "feature_importances_")
+def test_each_layer_sees_a_grain_of_its_own():
+    first, second = layer([Model(1, 3)]), layer([Model(2, 1, 1)])
+    # The second layer sees the third column, and two class vectors of the first layer.
+    said = column_importances([first, second], np.array([[0.0], [1.0]]), [slice(0, 2), slice(2, 3)])
+    assert said.tolist() == [0.125, 0.375, 0.5]
