@@ -6,6 +6,7 @@ from deepforest.config import load_config
 from deepforest.estimators import default_estimators, default_scan_estimators
 from deepforest.forest import HistForestClassifier, HistForestRegressor
 from deepforest.gcforest import GCForestClassifier, GCForestRegressor
+from deepforest.inspection import LayerScoreDisplay, ScanImportanceDisplay
 from deepforest.scanning import MultiGrainedScanner
 
 __version__ = "0.1.0"
@@ -19,6 +20,8 @@ __all__ = [
     "HistForestRegressor",
     "MultiGrainedScanner",
     "Binner",
+    "LayerScoreDisplay",
+    "ScanImportanceDisplay",
     "load_config",
     "default_estimators",
     "default_scan_estimators",
