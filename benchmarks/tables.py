@@ -1,148 +1,116 @@
-"""The default cascade beside a random forest and LightGBM on real tables.
+"""The default cascade beside forests, boosting and a network on real tables.
 
-    python benchmarks/tables.py            # runs what is not in the results yet
-    python benchmarks/tables.py --report   # writes results/tables.md only
+    python benchmarks/tables.py                       # runs what is not in the results yet
+    python benchmarks/tables.py --only-model cascade random_forest --only-set letter adult
+    python benchmarks/tables.py --only-set covtype_large --splits 1 --timeout 7200
 
-Every run is a line of results/tables.jsonl, so that an interrupted benchmark goes on.
+Each run (set, split, model) has a process of its own and becomes a line of results/tables.jsonl;
+`tables_report.py` makes the tables and the picture. xgboost, catboost and matplotlib are needed.
 """
 
 import argparse
 import json
+import subprocess
 import time
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-from datasets import NAMES, Split, load, ordinal, split
-from lightgbm import LGBMClassifier, LGBMRegressor, early_stopping
-from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
-from sklearn.metrics import accuracy_score, log_loss, root_mean_squared_error
-from sklearn.model_selection import train_test_split
+from rivals import MODELS, Task, catboost, lightgbm
+from runs import append, class_scores, forget_peak, in_process, memory, read, value_scores
+from suite import EVALUATION, SINGLE, split
 
-from deepforest import CascadeForestClassifier, CascadeForestRegressor
-
-RESULTS = Path(__file__).parent / "results"
-N_JOBS = 2
-SPLITS = {"letter": 3, "adult": 3, "yeast": 10, "california_housing": 3}
-MODELS = (
-    "cascade",
-    "RandomForest(500)",
-    "LightGBM",
-    "LightGBM, 400 rounds",
-    "LightGBM, early stopping",
-)
+HERE = Path(__file__).parent
+RESULTS = HERE / "results" / "tables.jsonl"
+KEYS = ("set", "split", "model")
+SETS = {**EVALUATION, **SINGLE}
 
 
-def fitted(model: str, data: Split, regression: bool, seed: int):
-    """Return the fitted model and what it predicts from."""
-    common = {"n_jobs": N_JOBS, "random_state": seed}
-    if model == "cascade":
-        kind = CascadeForestRegressor if regression else CascadeForestClassifier
-        return kind(**common).fit(ordinal(data.X_train), data.y_train), ordinal(data.X_test)
-    if model == "RandomForest(500)":
-        forest = RandomForestRegressor if regression else RandomForestClassifier
-        return forest(500, **common).fit(ordinal(data.X_train), data.y_train), ordinal(data.X_test)
-    boosting = LGBMRegressor if regression else LGBMClassifier
-    if model in ("LightGBM", "LightGBM, 400 rounds"):
-        rounds = 100 if model == "LightGBM" else 400
-        estimator = boosting(**common, n_estimators=rounds, verbosity=-1)
-        return estimator.fit(data.X_train, data.y_train), data.X_test
-    X, X_stop, y, y_stop = train_test_split(
-        data.X_train,
-        data.y_train,
-        test_size=0.15,
-        random_state=seed,
-        stratify=None if regression else data.y_train,
-    )
-    estimator = boosting(**common, n_estimators=5000, learning_rate=0.05, verbosity=-1)
-    stop = [early_stopping(50, verbose=False)]
-    return estimator.fit(X, y, eval_X=X_stop, eval_y=y_stop, callbacks=stop), data.X_test
-
-
-def run(name: str, number: int, model: str) -> dict:
+def run(name: str, number: int, model: str, max_rows: int | None) -> dict:
     """Fit and score one model on one split."""
-    table = load(name)
-    data = split(table, number)
+    table = SETS[name].load()
+    data = split(SETS[name], table, number, max_rows)
+    classes, y = (
+        (None, data.y_train)
+        if table.regression
+        else np.unique(data.y_train, return_inverse=True)  # some libraries want 0 to K-1
+    )
+    small = np.arange(0, len(y), max(1, len(y) // 60))
+    warm = y[small] if table.regression else np.arange(len(small)) % 2
+    # Loads libraries and compiled code, which is no part of a fit.
+    if model not in ("catboost", "catboost_stopped"):
+        MODELS[model](Task(data.X_train.iloc[small], warm, table.regression, 0))
+    held = forget_peak()
     start = time.perf_counter()
-    estimator, X_test = fitted(model, data, table.regression, number)
+    fitted = MODELS[model](Task(data.X_train, y, table.regression, number))
     fit_seconds = time.perf_counter() - start
     start = time.perf_counter()
+    predict = "predict" if table.regression else "predict_proba"
+    said = getattr(fitted.estimator, predict)(fitted.prepare(data.X_test))
+    predict_seconds = time.perf_counter() - start
     if table.regression:
-        scores = {"rmse": root_mean_squared_error(data.y_test, estimator.predict(X_test))}
+        scores = value_scores(data.y_test, said)
     else:
-        p = estimator.predict_proba(X_test)
-        # A fully grown forest may give a true class zero: counted as 1e-6, not as infinity.
-        clipped = np.clip(p, 1e-6, 1)
-        clipped /= clipped.sum(axis=1, keepdims=True)
-        scores = {
-            "accuracy": accuracy_score(data.y_test, estimator.classes_[p.argmax(axis=1)]),
-            "log_loss": log_loss(data.y_test, clipped, labels=estimator.classes_),
-        }
-    seconds = {"fit_seconds": fit_seconds, "predict_seconds": time.perf_counter() - start}
-    layers = {"layers": estimator.n_layers_} if model == "cascade" else {}
-    return {"table": name, "split": number, "model": model, **scores, **seconds, **layers}
+        scores = class_scores(data.y_test, said, classes, int(table.y.max()) + 1)
+    layers = {}
+    if hasattr(fitted.estimator, "n_layers_"):
+        layers["layers"] = fitted.estimator.n_layers_
+    return {
+        **scores,
+        "fit_seconds": fit_seconds,
+        "predict_seconds": predict_seconds,
+        "peak_mb": memory("VmHWM") - held,
+        **layers,
+        "n_train": len(y),
+        "n_test": len(data.y_test),
+        "n_features": data.X_train.shape[1],
+        "version": library(model),
+    }
 
 
-def read() -> list[dict]:
-    path = RESULTS / "tables.jsonl"
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+def library(model: str) -> str:
+    """Return what was run: the commit of the cascade, the version of another library."""
+    if model == "cascade":
+        command = ["git", "describe", "--always", "--dirty"]
+        return subprocess.run(command, cwd=HERE, capture_output=True, text=True).stdout.strip()
+    name = model.removesuffix("_stopped")
+    if name == "xgboost":
+        import xgboost
 
-
-def report() -> str:
-    """Return the results as a table in Markdown."""
-    rows = read()
-    lines = [
-        "# Tables",
-        "",
-        "Mean over fixed random splits, +- the standard error over them. `python",
-        "benchmarks/tables.py` makes it again. The cascade is the default one; LightGBM takes",
-        "categories as they are, the others get them as numbers. Early stopping: rate 0.05, 15 %",
-        "of the training rows to stop on. Median seconds on 2 cores of a virtual machine (AMD",
-        "EPYC) with nothing else to do.",
-        "",
-        "| table | model | splits | accuracy, RMSE | log loss | fit s | predict s |",
-        "|---|---|---|---|---|---|---|",
-    ]
-
-    def cell(values: list[float], digits: int) -> str:
-        error = np.std(values, ddof=1) / np.sqrt(len(values)) if len(values) > 1 else 0
-        return f"{np.mean(values):.{digits}f} +- {error:.{digits}f}"
-
-    for name in NAMES:
-        for model in MODELS:
-            runs = [row for row in rows if row["table"] == name and row["model"] == model]
-            if not runs:
-                continue
-            if "rmse" in runs[0]:
-                scores = [cell([r["rmse"] for r in runs], 0), ""]
-            else:
-                scores = [cell([r[key] for r in runs], 4) for key in ("accuracy", "log_loss")]
-            fit, predict = (
-                f"{np.median([r[key] for r in runs]):.1f}"
-                for key in ("fit_seconds", "predict_seconds")
-            )
-            lines.append(
-                f"| {name} | {model} | {len(runs)} | {scores[0]} | {scores[1]} "
-                f"| {fit} | {predict} |"
-            )
-    return "\n".join(lines) + "\n"
+        return f"xgboost {xgboost.__version__}"
+    name = name if name in (lightgbm.__name__, catboost.__name__) else "scikit-learn"
+    return f"{name} {version(name)}"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--report", action="store_true", help="write the report only")
-    parser.add_argument("--tables", nargs="*", default=NAMES, choices=NAMES)
-    arguments = parser.parse_args()
-    if not arguments.report:
-        done = {(row["table"], row["split"], row["model"]) for row in read()}
-        for name in arguments.tables:
-            for number in range(SPLITS[name]):
-                for model in MODELS:
-                    if (name, number, model) not in done:
-                        result = run(name, number, model)
-                        print(result, flush=True)
-                        with (RESULTS / "tables.jsonl").open("a") as file:
-                            file.write(json.dumps(result) + "\n")
-    (RESULTS / "tables.md").write_text(report())
+    parser.add_argument("--only-set", nargs="*", default=list(EVALUATION), choices=SETS)
+    parser.add_argument("--only-model", nargs="*", default=list(MODELS), choices=MODELS)
+    parser.add_argument("--splits", type=int, default=3, help="splits 0 to this number less one")
+    parser.add_argument("--timeout", type=float, default=3600, help="seconds of one run")
+    parser.add_argument("--redo", action="store_true", help="run what is in the results, too")
+    parser.add_argument("--max-rows", type=int, help="try on so many rows; needs --results")
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    parser.add_argument("--one", nargs=3, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.one:
+        name, number, model = options.one
+        print(json.dumps(run(name, int(number), model, options.max_rows)))
+        return
+    if options.max_rows and options.results == RESULTS:
+        parser.error("--max-rows needs --results FILE: capped runs are no results.")
+    done = {} if options.redo else read(options.results, KEYS)
+    cap = ["--max-rows", str(options.max_rows)] if options.max_rows else []
+    for name in options.only_set:
+        for number in range(options.splits):
+            for model in options.only_model:
+                if (name, number, model) in done:
+                    continue
+                arguments = ["--one", name, str(number), model, *cap]
+                row = {"set": name, "split": number, "model": model}
+                row |= in_process(__file__, arguments, options.timeout)
+                print(row, flush=True)
+                append(options.results, row)
 
 
 if __name__ == "__main__":
