@@ -13,7 +13,11 @@ import numpy as np
 import pandas as pd
 from datasets import ordinal
 from numpy.typing import NDArray
-from sklearn.compose import TransformedTargetRegressor, make_column_selector, make_column_transformer
+from sklearn.compose import (
+    TransformedTargetRegressor,
+    make_column_selector,
+    make_column_transformer,
+)
 from sklearn.ensemble import (
     ExtraTreesClassifier,
     ExtraTreesRegressor,
@@ -131,7 +135,9 @@ def catboost(task: Task, stopped: bool = False) -> Fitted:
 def network(task: Task) -> Fitted:
     columns = make_column_transformer(
         (
-            OneHotEncoder(min_frequency=5, handle_unknown="infrequent_if_exist", sparse_output=False),
+            OneHotEncoder(
+                min_frequency=5, handle_unknown="infrequent_if_exist", sparse_output=False
+            ),
             make_column_selector(dtype_include="category"),
         ),
         (MinMaxScaler(), make_column_selector(dtype_include="uint8")),

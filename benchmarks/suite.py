@@ -109,7 +109,9 @@ EVALUATION = {
     "vehicle": Entry(partial(from_csv, "vehicle", "Class")),
     "yeast": Entry(partial(from_npz, "yeast")),
     "abalone": Entry(partial(from_csv, "abalone", "Class_Rings", **_REGRESSION)),
-    "ames": Entry(partial(from_csv, "ames_2930", "SalePrice", drop=("Order", "PID"), **_REGRESSION)),
+    "ames": Entry(
+        partial(from_csv, "ames_2930", "SalePrice", drop=("Order", "PID"), **_REGRESSION)
+    ),
     "california": Entry(
         partial(from_csv, "california_housing_raw", "median_house_value", **_REGRESSION)
     ),
