@@ -1,10 +1,10 @@
-"""Tables and picture from the runs of the suite.
+"""Tables and picture from the runs of the suite. Needs matplotlib.
 
     python benchmarks/tables_report.py                      # results/tables.md, results/tables.png
     python benchmarks/tables_report.py --readme README.md   # and its table, between the markers
 
-A failed run has no score and ranks last on its set. Only sets on which every model was tried on the
-same splits count in ranks.
+Only splits on which every model was run count, whatever versions they were run with. A failed run
+has no score, and its model ranks last on the set.
 """
 
 import argparse
@@ -18,87 +18,100 @@ import numpy as np
 import pandas as pd
 from rivals import MODELS
 from runs import read
-from suite import EVALUATION
+from suite import EVALUATION, SINGLE
 from tables import KEYS, RESULTS
 
 BEGIN, END = "<!-- tables: begin -->", "<!-- tables: end -->"
-HIGHER = {"accuracy": True, "log_loss": False, "rmse": False, "fit_seconds": False}
 TITLES = {"accuracy": "accuracy", "log_loss": "log loss", "rmse": "RMSE", "fit_seconds": "fit s"}
-LESS_IS_A_TIE = {"accuracy": 0.001, "log_loss": 0.01, "rmse": 0.01}  # the latter two relative
-RANKS = [f"rank {TITLES[m]}" for m in HIGHER]
+SCORES = ("accuracy", "log_loss", "rmse")
+RELATIVE_TIE = {"log_loss": 0.01, "rmse": 0.01, "accuracy": 0.001}  # accuracy's is absolute
+COLUMNS = [*TITLES, "predict_seconds", "peak_mb", "layers", "failed"]
 
 
-def frame(path: Path) -> pd.DataFrame:
-    """Return a row a run; runs that failed have NaN scores."""
-    runs = pd.DataFrame(list(read(path, KEYS).values()))
-    needed = [*HIGHER, "failed", "predict_seconds", "peak_mb", "layers"]
-    return runs.reindex(columns=[*runs.columns, *[c for c in needed if c not in runs]])
+def suite_runs(runs: pd.DataFrame) -> pd.DataFrame:
+    """Return the runs of the suite on the splits that every model was run on."""
+    runs = runs[runs["set"].isin(EVALUATION) & runs["model"].isin(MODELS)]
+    tried = runs.groupby(["set", "split"])["model"].transform("nunique")
+    return runs[tried == runs["model"].nunique()]
 
 
 def means(runs: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """Return the mean over splits, sets by models; NaN where a run failed."""
-    classes = runs.groupby("set")["log_loss"].transform("count") > 0
-    values = runs.groupby("set")["rmse"].transform("count") > 0
-    runs = (
-        runs[classes if metric in ("accuracy", "log_loss") else values]
-        if (metric != "fit_seconds")
-        else runs
+    """Return means over splits, sets by models; NaN where a run failed."""
+    runs = runs[runs.groupby("set")[metric].transform("count") > 0]
+    mean = runs.groupby(["set", "model"])[metric].apply(lambda v: v.mean(skipna=False)).unstack()
+    return mean.reindex(
+        index=[name for name in EVALUATION if name in mean.index],
+        columns=[model for model in MODELS if model in mean.columns],
     )
-    pivot = runs.pivot_table(
-        index="set",
-        columns="model",
-        values=metric,
-        aggfunc=lambda v: v.mean(skipna=False),
-        dropna=False,
-    )
-    return pivot.reindex(columns=[m for m in MODELS if m in pivot])
 
 
-def complete(runs: pd.DataFrame, models: list[str]) -> list[str]:
-    """Return the evaluation sets whose splits are the same for all models."""
-    names = []
-    for name, of_set in runs.groupby("set"):
-        splits = of_set.groupby("model")["split"].apply(lambda s: tuple(sorted(s)))
-        if name in EVALUATION and set(splits.index) >= set(models) and splits.nunique() == 1:
-            names.append(name)
-    return names
-
-
-def summary(runs: pd.DataFrame) -> pd.DataFrame:
-    """Return a row a model: mean ranks, wins of the cascade, ratios of time to 500 trees."""
-    models = [m for m in MODELS if m in set(runs["model"])]
-    runs = runs[runs["set"].isin(complete(runs, models))]
-    table = pd.DataFrame(index=models)
-    for metric, higher in HIGHER.items():
+def mean_ranks(runs: pd.DataFrame) -> pd.DataFrame:
+    """Return a row a model: mean rank over sets by each score, seconds, memory, failures."""
+    table = pd.DataFrame(index=[m for m in MODELS if m in set(runs["model"])])
+    for metric in SCORES:
+        higher = metric == "accuracy"
         ranks = means(runs, metric).rank(axis=1, ascending=not higher, na_option="bottom")
         table[f"rank {TITLES[metric]}"] = ranks.mean()
-    for metric in LESS_IS_A_TIE:
-        table[f"cascade w/t/l {TITLES[metric]}"] = [
-            wins(means(runs, metric), metric, model) for model in models
-        ]
     for metric, title in (("fit_seconds", "fit"), ("predict_seconds", "predict")):
-        seconds = runs.pivot_table(index="set", columns="model", values=metric, aggfunc="median")
-        if "random_forest" in seconds:
-            ratio = seconds.div(seconds["random_forest"], axis=0)
-            table[f"median {title} / forest's"] = ratio.median()
-            table[f"most {title} / forest's"] = ratio.max()
-    table["median peak MB"] = runs.groupby("model")["peak_mb"].median()
+        seconds = means(runs, metric)
+        ratio = seconds.div(seconds["random_forest"], axis=0)
+        table[f"{title} / forest's, median"] = ratio.median()
+        table[f"{title}, most"] = ratio.max()
+    table["peak MB, median"] = means(runs, "peak_mb").median()
     table["failed runs"] = runs.groupby("model")["failed"].count()
-    table.attrs["sets"] = runs["set"].nunique()
     return table
 
 
-def wins(scores: pd.DataFrame, metric: str, rival: str) -> str:
-    """Return on how many sets the cascade is better, about equal and worse."""
-    if rival == "cascade" or "cascade" not in scores or rival not in scores:
-        return ""
-    worst = -np.inf if HIGHER[metric] else np.inf
-    own, other = (scores[m].fillna(worst) for m in ("cascade", rival))
-    gain = (own - other) if HIGHER[metric] else (other - own)
-    least = LESS_IS_A_TIE[metric] * (1 if HIGHER[metric] else np.minimum(own, other))
-    tie = (gain.abs() <= least) | (own == other)
-    won = ~tie & ~(gain < 0)
-    return f"{won.sum()}/{tie.sum()}/{(~tie & ~won).sum()}"
+def wins(runs: pd.DataFrame) -> pd.DataFrame:
+    """Return on how many sets the cascade is better than each rival, equal and worse."""
+    table = pd.DataFrame(index=[m for m in MODELS if m in set(runs["model"]) and m != "cascade"])
+    for metric in SCORES:
+        scores = means(runs, metric)
+        if metric == "accuracy":
+            scores, least = 1 - scores, RELATIVE_TIE[metric]
+        else:
+            least = RELATIVE_TIE[metric] * scores.min(axis=1)
+        scores = scores.fillna(np.inf)
+        cells = []
+        for rival in table.index:
+            own, other = scores["cascade"], scores[rival]
+            won, lost = (own < other - least).sum(), (own > other + least).sum()
+            cells.append(f"{won} / {len(scores) - won - lost} / {lost}")
+        table[TITLES[metric]] = cells
+    return table
+
+
+def per_set(runs: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """Return means with the standard deviation over splits, the best in bold."""
+    mean = means(runs, metric)
+    spread = runs.groupby(["set", "model"])[metric].std().unstack()
+    best = mean.max(axis=1) if metric == "accuracy" else mean.min(axis=1)
+    table = mean.astype(object)
+    for name in mean.index:
+        for model in mean.columns:
+            value, deviation = mean.loc[name, model], spread.loc[name, model]
+            text = "failed" if np.isnan(value) else with_spread(value, deviation)
+            table.loc[name, model] = f"**{text}**" if value == best[name] else text
+    return table
+
+
+def with_spread(value: float, deviation: float) -> str:
+    return f"{value:.4g}" + ("" if np.isnan(deviation) else f" ({deviation:.2g})")
+
+
+def rows_of_their_own(runs: pd.DataFrame) -> pd.DataFrame:
+    """Return a row a set and model for the sets that are in no mean."""
+    runs = runs[runs["set"].isin(SINGLE)]
+    rows = []
+    for (name, model), own in runs.groupby(["set", "model"], sort=False):
+        cells = {"set": name, "model": model, "runs": len(own), "train rows": own["n_train"].max()}
+        for metric in ("accuracy", "log_loss"):
+            cells[TITLES[metric]] = with_spread(own[metric].mean(), own[metric].std())
+        for metric in ("fit_seconds", "predict_seconds", "peak_mb"):
+            cells[metric.replace("_", " ")] = f"{own[metric].median():.3g}"
+        cells["layers"] = ", ".join(f"{v:.0f}" for v in own["layers"].dropna())
+        rows.append(cells)
+    return pd.DataFrame(rows).set_index("set") if rows else pd.DataFrame()
 
 
 def markdown(table: pd.DataFrame, digits: int = 2) -> list[str]:
@@ -107,78 +120,90 @@ def markdown(table: pd.DataFrame, digits: int = 2) -> list[str]:
             return str(value)
         return "" if np.isnan(value) else f"{value:.{digits}f}"
 
-    lines = ["| | " + " | ".join(table.columns) + " |", "|---" * (len(table.columns) + 1) + "|"]
-    for name, row in table.iterrows():
-        lines.append(f"| {name} | " + " | ".join(cell(v) for v in row.to_list()) + " |")
+    lines = ["| | " + " | ".join(map(str, table.columns)) + " |"]
+    lines.append("|---" * (len(table.columns) + 1) + "|")
+    for name, row in zip(table.index, table.itertuples(index=False), strict=True):
+        lines.append(f"| {name} | " + " | ".join(map(cell, row)) + " |")
     return lines
 
 
-def per_set(runs: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """Return means with the standard deviation over splits, the best in bold."""
-    mean = means(runs, metric)
-    spread = runs.groupby(["set", "model"])[metric].std().unstack().reindex_like(mean)
-    best = mean.max(axis=1) if HIGHER[metric] else mean.min(axis=1)
-    table = mean.astype(object)
-    for name in mean.index:
-        for model in mean.columns:
-            value = mean.loc[name, model]
-            text = "" if np.isnan(value) else f"{value:.4g} ({spread.loc[name, model]:.2g})"
-            table.loc[name, model] = f"**{text}**" if value == best[name] else text
-    return table
-
-
 def report(runs: pd.DataFrame) -> str:
-    table = summary(runs)
+    counted = suite_runs(runs)
+    table = mean_ranks(counted).sort_values("rank log loss")
+    versions = runs.groupby("model", sort=False)["version"].unique()
     lines = [
         "# Tables",
         "",
-        f"{table.attrs['sets']} sets on which every model was run. Ranks are of the means over",
-        "splits; a failed run ranks last. Ties: less than 0.1 points of accuracy, 1 % of log loss",
-        "or RMSE. Ratios of time are to RandomForest(500). `letter` has the rows of a development",
-        "set. Boosters called stopped: see `rivals.py`. Run `tables.py`, then `tables_report.py`.",
+        f"{counted['set'].nunique()} sets, at most 20,000 training rows, "
+        f"{counted.groupby('set')['split'].nunique().max()} splits; split 0 is the original one",
+        "where there is one. `python benchmarks/tables.py`, then `tables_report.py`. Ranks are of",
+        "the means over splits, 1 is best; a model that failed ranks last. Seconds as a multiple",
+        "of those of scikit-learn's RandomForest(500) on the same set, on 2 threads. Boosters",
+        "called stopped have early stopping: see `rivals.py`. `letter` has the rows of a set that",
+        "the default was chosen on, split otherwise.",
         "",
         *markdown(table),
         "",
         "![Mean rank and fit time](tables.png)",
+        "",
+        "## The cascade beside each rival: sets won / tied / lost",
+        "",
+        "Tied: within 0.1 points of accuracy, 1 % of log loss or RMSE.",
+        "",
+        *markdown(wins(counted)),
     ]
-    for metric in HIGHER:
-        lines += ["", f"## {TITLES[metric]}: mean (standard deviation over splits)", ""]
-        lines += markdown(per_set(runs, metric))
-    layers = runs[runs["model"] == "cascade"].pivot_table(
+    for metric, title in TITLES.items():
+        lines += ["", f"## {title}: mean (standard deviation over splits)", ""]
+        lines += markdown(per_set(counted, metric))
+    layers = counted[counted["model"] == "cascade"].pivot(
         index="set", columns="split", values="layers"
     )
-    if len(layers):
-        lines += ["", "## Layers kept, by split", ""]
-        lines += markdown(layers.set_axis([str(c) for c in layers], axis=1), 0)
-    failed = runs[runs["failed"].notna()]
-    lines += ["", "## Failed runs", ""] + [
-        f"- {r.set}, split {r.split}, {r.model}: {r.failed}" for r in failed.itertuples()
+    lines += ["", "## Layers of the cascade, by split", "", *markdown(layers.loc[means(counted, "fit_seconds").index], 0)]
+    lines += ["", "## Rows of their own", ""]
+    lines += markdown(rows_of_their_own(runs))
+    lines += ["", "## Versions", ""]
+    lines += [f"- {model}: {', '.join(v.dropna())}" for model, v in versions.items()]
+    lines += ["", "## Failed runs", ""]
+    lines += [
+        f"- {r.set}, split {r.split}, {r.model}: {r.failed}"
+        for r in runs[runs["failed"].notna()].itertuples()
     ]
     return "\n".join(lines) + "\n"
 
 
 def picture(table: pd.DataFrame, path: Path) -> None:
-    figure, axes = plt.subplots(1, 3, figsize=(13, 4.5), layout="constrained")
-    seconds = "median fit / forest's"
-    for axis, column in zip(axes, RANKS, strict=False):
-        for model, row in table.iterrows():
+    """Draw mean rank against seconds, a panel a score."""
+    figure, axes = plt.subplots(1, 3, figsize=(14, 4.5), layout="constrained", sharey=True)
+    seconds = table["fit / forest's, median"]
+    for axis, metric in zip(axes, SCORES, strict=True):
+        ranks = table[f"rank {TITLES[metric]}"]
+        for model in table.index:
             color = "tab:red" if model == "cascade" else "tab:gray"
-            axis.plot(row.get(seconds, 1), row[column], "o", color=color)
-            axis.annotate(model, (row.get(seconds, 1), row[column]), fontsize=7, color=color)
-        axis.set(xscale="log", xlabel="median fit time / RandomForest(500)'s", title=column)
-        axis.invert_yaxis()
-    figure.savefig(path, dpi=150)
+            stopped = model.endswith("_stopped")
+            axis.plot(seconds[model], ranks[model], "o", color=color, mfc="w" if stopped else color)
+            axis.annotate(
+                model.removesuffix("_stopped"),
+                (seconds[model], ranks[model]),
+                xytext=(5, 3),
+                textcoords="offset points",
+                fontsize=7,
+                color=color,
+            )
+        axis.set(xscale="log", xlabel="median fit time / RandomForest(500)'s", title=TITLES[metric])
+    axes[0].set_ylabel("mean rank (open: with early stopping)")
+    axes[0].invert_yaxis()
+    figure.savefig(path, dpi=120)
+    plt.close(figure)
 
 
-def put_in(readme: Path, runs: pd.DataFrame) -> None:
-    """Write the summary between the markers of a file."""
+def put_in(readme: Path, table: pd.DataFrame) -> None:
+    """Write ranks and seconds between the markers of a file."""
     text = readme.read_text()
     if BEGIN not in text or END not in text:
         raise SystemExit(f"{readme} needs the lines {BEGIN} and {END}.")
-    table = summary(runs)
-    short = table[[*RANKS[:3], *[c for c in table if c.startswith("median fit")]]]
+    columns = [f"rank {TITLES[m]}" for m in SCORES] + ["fit / forest's, median"]
+    block = "\n".join(markdown(table[columns].sort_values("rank log loss")))
     before, after = text.split(BEGIN)[0], text.split(END)[1]
-    block = "\n".join(markdown(short.sort_values(RANKS[1])))
     readme.write_text(f"{before}{BEGIN}\n{block}\n{END}{after}")
 
 
@@ -187,11 +212,13 @@ def main() -> None:
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--readme", type=Path)
     options = parser.parse_args()
-    runs = frame(options.results)
+    runs = pd.DataFrame(list(read(options.results, KEYS).values()))
+    runs = runs.reindex(columns=[*runs.columns, *[c for c in COLUMNS if c not in runs]])
     options.results.with_suffix(".md").write_text(report(runs))
-    picture(summary(runs), options.results.with_suffix(".png"))
+    table = mean_ranks(suite_runs(runs))
+    picture(table, options.results.with_suffix(".png"))
     if options.readme:
-        put_in(options.readme, runs)
+        put_in(options.readme, table)
 
 
 if __name__ == "__main__":
