@@ -55,18 +55,18 @@ class Composition(NamedTuple):
 
     layers: str = "BB"  # a letter a layer: B boosting beside the forests, F forests alone
     forests: tuple[str, ...] = FORESTS
-    forest: dict[str, Any] = {}  # parameters of each forest
-    lightgbm: dict[str, Any] = {}
+    forest: dict[str, Any] | None = None  # parameters of each forest
+    lightgbm: dict[str, Any] | None = None
     cv: int = 5
 
     def estimators(self, task: str, layer: str) -> NamedEstimators:
         """Return the estimators of a layer."""
         named = [
-            (f"{kind}_{i}", ESTIMATORS[kind](task, **self.forest))
+            (f"{kind}_{i}", ESTIMATORS[kind](task, **(self.forest or {})))
             for i, kind in enumerate(self.forests)
         ]
         if layer == "B":
-            named.append(("lightgbm", ESTIMATORS["lightgbm"](task, **self.lightgbm)))
+            named.append(("lightgbm", ESTIMATORS["lightgbm"](task, **(self.lightgbm or {}))))
         return named
 
 

@@ -5,8 +5,8 @@
     python benchmarks/tables.py --only-set covtype_large --splits 1 --timeout 7200
 
 Each run (set, split, model) has a process of its own and becomes a line of results/tables.jsonl;
-`tables_report.py` makes the tables and the picture. Split 0 of all sets comes first. A rival that is
-not installed is left out: `pip install xgboost-cpu catboost` for all of them.
+`tables_report.py` makes the tables and the picture. Split 0 of all sets comes first. A rival that
+is not installed is left out: `pip install xgboost-cpu catboost` for all of them.
 """
 
 import argparse

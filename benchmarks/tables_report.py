@@ -102,16 +102,17 @@ def with_spread(value: float, deviation: float) -> str:
 def rows_of_their_own(runs: pd.DataFrame) -> pd.DataFrame:
     """Return a row a set and model for the sets that are in no mean."""
     runs = runs[runs["set"].isin(SINGLE)]
-    rows = []
+    names, rows = [], []
     for (name, model), own in runs.groupby(["set", "model"], sort=False):
-        cells = {"set": name, "model": model, "runs": len(own), "train rows": own["n_train"].max()}
+        cells = {"model": model, "runs": len(own), "train rows": int(own["n_train"].max())}
         for metric in ("accuracy", "log_loss"):
             cells[TITLES[metric]] = with_spread(own[metric].mean(), own[metric].std())
         for metric in ("fit_seconds", "predict_seconds", "peak_mb"):
             cells[metric.replace("_", " ")] = f"{own[metric].median():.3g}"
         cells["layers"] = ", ".join(f"{v:.0f}" for v in own["layers"].dropna())
+        names.append(name)
         rows.append(cells)
-    return pd.DataFrame(rows).set_index("set") if rows else pd.DataFrame()
+    return pd.DataFrame(rows, index=names)
 
 
 def markdown(table: pd.DataFrame, digits: int = 2) -> list[str]:
@@ -129,20 +130,20 @@ def markdown(table: pd.DataFrame, digits: int = 2) -> list[str]:
 
 def report(runs: pd.DataFrame) -> str:
     counted = suite_runs(runs)
-    table = mean_ranks(counted).sort_values("rank log loss")
     versions = runs.groupby("model", sort=False)["version"].unique()
     lines = [
         "# Tables",
         "",
-        f"{counted['set'].nunique()} sets, at most 20,000 training rows, "
-        f"{counted.groupby('set')['split'].nunique().max()} splits; split 0 is the original one",
-        "where there is one. `python benchmarks/tables.py`, then `tables_report.py`. Ranks are of",
-        "the means over splits, 1 is best; a model that failed ranks last. Seconds as a multiple",
-        "of those of scikit-learn's RandomForest(500) on the same set, on 2 threads. Boosters",
-        "called stopped have early stopping: see `rivals.py`. `letter` has the rows of a set that",
-        "the default was chosen on, split otherwise.",
+        f"{counted['set'].nunique()} sets, at most {counted['split'].nunique()} splits of each, 0 is",
+        "the original one where there is one; at most 20,000 training rows. Made by `tables.py`,",
+        "then `tables_report.py`.",
         "",
-        *markdown(table),
+        "Ranks are of the means over splits, 1 is best; a model that failed ranks last. Seconds as",
+        "a multiple of those of scikit-learn's RandomForest(500) on the same set, on 2 threads.",
+        "Boosters called stopped have early stopping: see `rivals.py`. `letter` has the rows of a",
+        "set that the default was chosen on, split otherwise.",
+        "",
+        *markdown(mean_ranks(counted).sort_values("rank log loss")),
         "",
         "![Mean rank and fit time](tables.png)",
         "",
@@ -158,9 +159,15 @@ def report(runs: pd.DataFrame) -> str:
     layers = counted[counted["model"] == "cascade"].pivot(
         index="set", columns="split", values="layers"
     )
-    lines += ["", "## Layers of the cascade, by split", "", *markdown(layers.loc[means(counted, "fit_seconds").index], 0)]
-    lines += ["", "## Rows of their own", ""]
-    lines += markdown(rows_of_their_own(runs))
+    lines += [
+        "",
+        "## Layers of the cascade, by split",
+        "",
+        *markdown(layers.loc[means(counted, "fit_seconds").index], 0),
+    ]
+    single = rows_of_their_own(runs)
+    if len(single):
+        lines += ["", "## Rows of their own, in no mean", "", *markdown(single)]
     lines += ["", "## Versions", ""]
     lines += [f"- {model}: {', '.join(v.dropna())}" for model, v in versions.items()]
     lines += ["", "## Failed runs", ""]
@@ -189,6 +196,7 @@ def picture(table: pd.DataFrame, path: Path) -> None:
                 fontsize=7,
                 color=color,
             )
+        axis.margins(x=0.25)  # for the names
         axis.set(xscale="log", xlabel="median fit time / RandomForest(500)'s", title=TITLES[metric])
     axes[0].set_ylabel("mean rank (open: with early stopping)")
     axes[0].invert_yaxis()
