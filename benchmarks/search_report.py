@@ -35,7 +35,7 @@ def flat(runs: list[dict]) -> pd.DataFrame:
     for run in runs:
         fit = predict = 0.0
         for depth, layer in enumerate(run["layers"], start=1):
-            fit, predict = fit + layer["fit_seconds"], predict + layer["predict_seconds"]
+            fit, predict = fit + layer["fit_cpu_seconds"], predict + layer["predict_cpu_seconds"]
             row = {key: run[key] for key in KEYS} | {"depth": depth, "fit": fit, "predict": predict}
             row |= {f"held-out {k}": v for k, v in error_and_loss(layer["held_out"]).items()}
             for name in names:  # what is for classes only stands for "select" in regression
@@ -127,8 +127,9 @@ def report(runs: list[dict]) -> str:
         "Cross-validation on "
         + ", ".join(f"{name} ({n})" for name, n in rows.groupby("set")["fold"].nunique().items())
         + " (folds of 3). `python benchmarks/search_default.py`, then `search_report.py`. Error is",
-        "1 - accuracy, loss is log loss; for regression both are RMSE. But for ranks, figures are",
-        "ratios to the row that has 1 in all of them: error and loss as geometric mean over sets.",
+        "1 - accuracy, loss is log loss; for regression both are RMSE. Fit and predict are seconds",
+        "of the processor, those of a combination other than selection left out. Figures other than",
+        "ranks are ratios to the row that has 1 in all of them, geometric means over sets.",
         "",
         "## What the layers are made of: two layers, selection over both",
         "",

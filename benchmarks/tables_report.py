@@ -134,8 +134,8 @@ def report(runs: pd.DataFrame) -> str:
     lines = [
         "# Tables",
         "",
-        f"{counted['set'].nunique()} sets, at most {counted['split'].nunique()} splits of each, 0 is",
-        "the original one where there is one; at most 20,000 training rows. Made by `tables.py`,",
+        f"{counted['set'].nunique()} sets, at most {counted['split'].nunique()} splits of each",
+        "(0 is the original one where there is one) and 20,000 training rows. Made by `tables.py`,",
         "then `tables_report.py`.",
         "",
         "Ranks are of the means over splits, 1 is best; a model that failed ranks last. Seconds as",
