@@ -45,6 +45,19 @@ def draw_bag(
     return counts
 
 
+def count_learnt(weight: NDArray[np.float64] | None, n: int) -> int:
+    """Return how many of ``n`` rows are learnt from: those with weight."""
+    return n if weight is None else int(np.count_nonzero(weight))
+
+
+def count_windows(windows: CodedWindows, weight: NDArray[np.float64] | None) -> int:
+    """Return how many windows are learnt from: those present, of arrays with weight."""
+    if windows.present is None:
+        return count_learnt(weight, len(windows.codes)) * len(windows.base)
+    learnt = windows.present if weight is None else windows.present[weight > 0]
+    return int(np.count_nonzero(learnt))
+
+
 def rows_of_table(
     table: CodedTable,
     y: NDArray[Any],

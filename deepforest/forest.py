@@ -21,7 +21,14 @@ from sklearn.utils.validation import (
 )
 
 from deepforest._validation import check_sample_weight
-from deepforest.bags import TreeRows, draw_bag, rows_of_table, rows_of_windows
+from deepforest.bags import (
+    TreeRows,
+    count_learnt,
+    count_windows,
+    draw_bag,
+    rows_of_table,
+    rows_of_windows,
+)
 from deepforest.binning import (
     MISSING,
     Bins,
@@ -51,8 +58,8 @@ class _HistForest(BaseEstimator):
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Labels, or real targets. Only regression takes several outputs.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows, not negative. With ``bootstrap=True`` rows are drawn by them;
-            otherwise they are the weights in all sums and leaves.
+            Weights of the rows, not negative. With ``bootstrap=True`` rows are drawn by them, as
+            many as have weight; otherwise they are the weights in all sums and leaves.
 
         Returns
         -------
@@ -91,17 +98,18 @@ class _HistForest(BaseEstimator):
         n = len(table.codes)
         check_consistent_length(table.codes, y, sample_weight)
         targets, weight, fitted = self._encode_targets(y, check_sample_weight(sample_weight, n))
-        n_draws = self._n_draws(n)
+        n_learnt = count_learnt(weight, n)
+        n_draws = self._n_draws(n_learnt)
         seed = self._draw_seed()
         rows = rows_of_table(table, targets, weight, n_draws=n_draws, seed=seed)
         has_missing = table.bins.keeps_missing.copy()
         for f in np.flatnonzero(has_missing):
             has_missing[f] = (table.codes[:, f] == MISSING).any()
         trees, importances = self._grow(
-            codes_of_table(table), table.bins, has_missing, rows, fitted, n, seed
+            codes_of_table(table), table.bins, has_missing, rows, fitted, n_learnt, seed
         )
         if self.oob_score:
-            bags = self._bags(n, weight, seed)
+            bags = self._bags(n, n_draws, weight, seed)
             sums, counts = trees.votes(
                 table.by_rows, fitted["_n_columns"], self.n_jobs, np.packbits(bags, axis=1)
             )
@@ -124,22 +132,23 @@ class _HistForest(BaseEstimator):
         check_parameters(self)
         n = len(windows.codes)
         targets, weight, fitted = self._encode_targets(y, check_sample_weight(sample_weight, n))
+        n_draws = self._n_draws(count_learnt(weight, n))
         seed = self._draw_seed()
         rows = rows_of_windows(
             windows,
             targets,
             weight,
-            n_draws=self._n_draws(n),
+            n_draws=n_draws,
             max_windows=max_windows,
             seed=seed,
         )
-        n_rows = min(n * len(windows.base), max_windows)
+        n_rows = min(count_windows(windows, weight), max_windows)
         has_missing = windows.bins.keeps_missing & (windows.codes == MISSING).any()
         trees, importances = self._grow(
             codes_of_windows(windows), windows.bins, has_missing, rows, fitted, n_rows, seed
         )
         self._set_fitted(trees, importances, fitted)
-        return self._bags(n, weight, seed) if self.bootstrap else None
+        return self._bags(n, n_draws, weight, seed) if self.bootstrap else None
 
     def _draw_seed(self) -> int:
         return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
@@ -147,9 +156,10 @@ class _HistForest(BaseEstimator):
     def _n_draws(self, n: int) -> int | None:
         return count_draws(self.max_samples, n) if self.bootstrap else None
 
-    def _bags(self, n: int, weight: NDArray[np.float64] | None, seed: int) -> NDArray[np.bool_]:
+    def _bags(
+        self, n: int, n_draws: int | None, weight: NDArray[np.float64] | None, seed: int
+    ) -> NDArray[np.bool_]:
         """Return which of ``n`` rows are in the bag of each tree, (n_trees, n)."""
-        n_draws = self._n_draws(n)
         return np.stack(
             [draw_bag(n_draws, weight, n, seed, t) > 0 for t in range(self.n_estimators)]
         )
@@ -324,7 +334,7 @@ class HistForestClassifier(ClassifierMixin, _HistForest):
         The mean vote of the trees that did not see the row; the shares of the classes for rows
         that all trees saw.
     oob_score_ : float
-        Accuracy of these votes, over the rows that some tree did not see.
+        Accuracy of these votes, over the rows that some tree did not see, by their weight.
 
     Notes
     -----
@@ -406,8 +416,14 @@ class HistForestClassifier(ClassifierMixin, _HistForest):
             asked[:, None], sums / np.maximum(counts, 1)[:, None], prior / prior.sum()
         )
         score = np.nan
+        if weight is not None:
+            asked &= weight > 0
         if asked.any():
-            score = accuracy_score(targets[asked], shares[asked].argmax(axis=1))
+            score = accuracy_score(
+                targets[asked],
+                shares[asked].argmax(axis=1),
+                sample_weight=None if weight is None else weight[asked],
+            )
         return {"oob_decision_function_": shares, "oob_score_": score}
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
@@ -497,7 +513,7 @@ class HistForestRegressor(RegressorMixin, _HistForest):
         The mean prediction of the trees that did not see the row; the weighted mean of all
         targets for rows that all trees saw.
     oob_score_ : float
-        R squared of these predictions, over the rows that some tree did not see.
+        R squared of these predictions, over the rows that some tree did not see, by their weight.
 
     Examples
     --------
@@ -573,7 +589,15 @@ class HistForestRegressor(RegressorMixin, _HistForest):
         asked = counts > 0
         prior = np.average(targets, axis=0, weights=weight)
         values = np.where(asked[:, None], sums / np.maximum(counts, 1)[:, None], prior)
-        score = r2_score(targets[asked], values[asked]) if asked.sum() > 1 else np.nan
+        score = np.nan
+        if weight is not None:
+            asked &= weight > 0
+        if asked.sum() > 1:
+            score = r2_score(
+                targets[asked],
+                values[asked],
+                sample_weight=None if weight is None else weight[asked],
+            )
         values = values + fitted["_center"]
         return {"oob_prediction_": values[:, 0] if fitted["_flat"] else values, "oob_score_": score}
 

@@ -160,6 +160,27 @@ def test_weights_equal_repeated_rows_without_bootstrap():
         np.testing.assert_allclose(zeros.predict(X[weight > 0]), again.predict(X[weight > 0]))
 
 
+@pytest.mark.parametrize("Forest", FORESTS)
+@pytest.mark.parametrize(
+    "parameters",
+    [{}, {"max_samples": 0.7}, {"bootstrap": False, "splitter": "random"}, {"max_depth": 3}],
+)
+def test_rows_of_no_weight_are_as_if_they_were_not_there(Forest, parameters):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(150, 4)).round(1), rng.integers(0, 3, 150)
+    weight = rng.integers(0, 4, 150) * rng.random(150)
+    used = weight > 0
+    X[~used] += 5
+    forest = Forest(5, min_samples_leaf=0.05, random_state=0, **parameters)
+    forest.set_params(oob_score=forest.bootstrap)
+    zeros = clone(forest).fit(X, y, weight)
+    without = clone(forest).fit(X[used], y[used], weight[used])
+    np.testing.assert_array_equal(zeros.trees_.threshold, without.trees_.threshold)
+    np.testing.assert_array_equal(zeros.predict(X), without.predict(X))
+    if forest.bootstrap:
+        assert zeros.oob_score_ == pytest.approx(without.oob_score_, rel=1e-12)
+
+
 def test_weights_draw_rows():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(300, 2))

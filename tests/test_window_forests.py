@@ -1,5 +1,7 @@
 """The engine's forests on windows as they lie: bags of arrays, votes, pooling."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -80,6 +82,24 @@ def test_a_window_forest_is_a_forest_on_copied_windows_without_bags():
     copies = every_window(X, grid)
     same = HistForestClassifier(3, bootstrap=False, random_state=0)
     same.fit(copies, np.repeat(y, len(grid.base)))
+    assert np.array_equal(forest.predict_proba(copies), same.predict_proba(copies))
+
+
+@pytest.mark.parametrize("rule", ["min_samples_leaf", "min_samples_split"])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_shares_of_the_rows_are_shares_of_the_windows_that_are_learnt_from(rule, weighted):
+    X, y = images(20)
+    grid = window_grid((5, 4), 2, 2, 1)
+    present = np.random.default_rng(0).random((20, len(grid.base))) < 0.3
+    weight = np.r_[np.zeros(8), np.ones(12)] if weighted else None
+    settings = {"bootstrap": False, "random_state": 0, rule: 0.3}
+    forest = HistForestClassifier(3, **settings)
+    forest._fit_windows(replace(coded(X, grid), present=present), y, weight, 10**6)
+    if weighted:
+        present[:8] = False
+    copies = every_window(X, grid)
+    same = HistForestClassifier(3, **settings)
+    same.fit(copies[present.ravel()], np.repeat(y, len(grid.base))[present.ravel()])
     assert np.array_equal(forest.predict_proba(copies), same.predict_proba(copies))
 
 
