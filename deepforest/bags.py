@@ -28,21 +28,42 @@ def draw_bag(
 ) -> NDArray[Any]:
     """Return how often each of ``n`` rows is drawn for tree ``number``.
 
-    ``n_draws`` rows are drawn with replacement, by weight; None stands for all rows once, with
-    their weights.
+    ``n_draws`` rows are drawn with replacement; where there are weights, as many as these are
+    different ones are drawn out of them by weight. None stands for all rows once, with their
+    weights.
     """
-    from deepforest._engine import bags
-
     if n_draws is None:
         return np.ones(n, np.int32) if weight is None else weight
+    return _draw(n_draws, weight, n, seed, number)[0]
+
+
+def rows_in_bag(
+    n_draws: int, weight: NDArray[np.float64] | None, n: int, seed: int, number: int
+) -> NDArray[np.bool_]:
+    """Return which of ``n`` rows are in the bag of tree ``number``; the others are out-of-bag.
+
+    Whether a row is in the bag does not depend on its weight. If it did, how many trees leave it
+    out would tell its weight, and where weights go by class, the class: the next layer would read
+    it off the noise of the row's out-of-bag votes.
+    """
+    return _draw(n_draws, weight, n, seed, number)[1]
+
+
+def _draw(
+    n_draws: int, weight: NDArray[np.float64] | None, n: int, seed: int, number: int
+) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
+    """Return how often each row is drawn, and which rows are in the bag."""
+    from deepforest._engine import bags
+
     # Without the compiler numpy warns where the random numbers' products wrap around.
     with np.errstate(over="ignore"):
-        counts: NDArray[np.int32]
-        if weight is None:
-            counts = bags.draw_bag(n_draws, n, seed, number)
-        else:
-            counts = bags.draw_weighted_bag(n_draws, np.cumsum(weight), seed, number)
-    return counts
+        if weight is not None:
+            drawn: tuple[NDArray[np.int32], NDArray[np.bool_]] = bags.draw_weighted_bag(
+                n_draws, weight, seed, number
+            )
+            return drawn
+        counts = bags.draw_bag(n_draws, n, seed, number)
+    return counts, counts > 0
 
 
 def count_learnt(weight: NDArray[np.float64] | None, n: int) -> int:

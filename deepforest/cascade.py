@@ -24,6 +24,12 @@ from deepforest._validation import (
     check_values,
     unchanged_on_error,
 )
+from deepforest.class_weights import (
+    ClassWeight,
+    check_class_weight,
+    class_weights,
+    weighted_by_class,
+)
 from deepforest.combine import COMBINATIONS, Combine
 from deepforest.composition import NamedEstimatorsMixin
 from deepforest.deadline import Deadline
@@ -55,6 +61,7 @@ class CascadeForestBase(NamedEstimatorsMixin, BaseEstimator):
         max_time: float | None = None,
         combine: Combine = "select",
         screening: float | None = None,
+        class_weight: ClassWeight = None,
         n_jobs: int | None = None,
         random_state: int | np.random.RandomState | None = None,
         verbose: int = 0,
@@ -69,6 +76,7 @@ class CascadeForestBase(NamedEstimatorsMixin, BaseEstimator):
         self.max_time = max_time
         self.combine = combine
         self.screening = screening
+        self.class_weight = class_weight
         self.n_jobs = n_jobs
         self.random_state = random_state
         self.verbose = verbose
@@ -151,7 +159,8 @@ class CascadeForestBase(NamedEstimatorsMixin, BaseEstimator):
         grains = self._fit_grains(X, target, splits, seed)
         validation = None
         if X_val is not None:
-            validation = Validation(Walk(self._transform_grains(X_val), self.n_jobs), y_val)
+            walk = Walk(self._transform_grains(X_val), self.n_jobs)
+            validation = Validation(walk, y_val, self._validation_weight(y_val))
         rules = GrowthRules(
             max_layers=self.max_layers,
             tol=self.tol,
@@ -186,6 +195,12 @@ class CascadeForestBase(NamedEstimatorsMixin, BaseEstimator):
         check_cv_type(self.cv)
         check_choice("combine", self.combine, COMBINATIONS)
         check_screening(self.screening, self._task)
+        check_class_weight(self.class_weight)
+        if self._task == "regression" and self.class_weight is not None:
+            raise ValueError(
+                f"class_weight={self.class_weight!r}, but only classification has classes: leave "
+                "it None."
+            )
         check_scoring(self.scoring, classification=self._task == "classification")
         if self.estimators is None:
             check_integer("n_estimators", self.n_estimators, at_least=1)
@@ -213,6 +228,10 @@ class CascadeForestBase(NamedEstimatorsMixin, BaseEstimator):
 
     def _check_y_val(self, y_val: Any) -> NDArray[Any]:
         return check_labels("y_val", y_val)
+
+    def _validation_weight(self, y_val: NDArray[Any]) -> NDArray[np.float64] | None:
+        """Return the weights (n_val,) of rows that the depth is scored on; None: all equal."""
+        return None
 
     def _classes(self) -> NDArray[Any] | None:
         """Return the user's labels in the order of the class vectors; None for regression."""
@@ -298,6 +317,11 @@ class CascadeForestClassifier(ClassifierMixin, CascadeForestBase):
         layers are trained on the others, and asked of the others. That is quicker, and at
         most 1 - `screening` of the rows that leave lose what later layers would have
         mended. Fewer than 1 / (1 - `screening`) rows never leave. None: all rows go on.
+    class_weight : dict, "balanced" or None, default=None
+        Weights of classes, multiplied into `sample_weight`: estimators, selection, screening
+        and the score that chooses the depth (on `X_val` too) all count a row by its weight.
+        "balanced" gives all classes the same weight in sum. Probabilities are those of a
+        population with these weights.
     n_jobs : int, default=None
         Threads, as in joblib. The model is the same for any number.
     random_state : int, RandomState or None, default=None
@@ -307,6 +331,8 @@ class CascadeForestClassifier(ClassifierMixin, CascadeForestBase):
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
+    class_weight_ : ndarray of shape (n_classes,)
+        The weight of each class, 1 without `class_weight`.
     n_layers_ : int
         Layers that prediction uses.
     layers_ : list of length n_layers_
@@ -358,7 +384,15 @@ class CascadeForestClassifier(ClassifierMixin, CascadeForestBase):
     def _encode(self, y: NDArray[Any], sample_weight: NDArray[np.float64] | None) -> Target:
         check_classification_targets(y)
         self.classes_, encoded = np.unique(y, return_inverse=True)
+        self.class_weight_ = class_weights(self.class_weight, y, sample_weight)
+        if self.class_weight is not None:
+            sample_weight = weighted_by_class(sample_weight, self.class_weight_[encoded])
         return Target(encoded.astype(np.int64), sample_weight, len(self.classes_))
+
+    def _validation_weight(self, y_val: NDArray[Any]) -> NDArray[np.float64] | None:
+        if self.class_weight is None:
+            return None
+        return np.asarray(self.class_weight_[np.searchsorted(self.classes_, y_val)])
 
     def _check_y_val(self, y_val: Any) -> NDArray[Any]:
         labels = super()._check_y_val(y_val)
@@ -441,6 +475,8 @@ class CascadeForestRegressor(RegressorMixin, CascadeForestBase):
         "mean": the mean of the last kept layer's values [1]_.
     screening : None
         Confidence screening is for classification.
+    class_weight : None
+        Weights of classes are for classification.
     n_jobs : int, default=None
         Threads, as in joblib. The model is the same for any number.
     random_state : int, RandomState or None, default=None

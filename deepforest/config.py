@@ -39,6 +39,7 @@ CASCADE_KEYS = {
         "max_time",
         "combine",
         "screening",
+        "class_weight",
     )
 }
 SCANNER_KEYS = {

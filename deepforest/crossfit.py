@@ -58,7 +58,7 @@ class Table(Sample):
 
     def gives_out_of_bag_votes(self, estimator: BaseEstimator) -> bool:
         """Return whether the estimator bootstraps and can vote for the rows it left out."""
-        return gives_out_of_bag_votes(estimator)
+        return gives_out_of_bag_votes(estimator, self.target.sample_weight)
 
     def fit(self, estimator: BaseEstimator, train: Rows, test: Rows, seed: int) -> BaseEstimator:
         """Fit on the rows `train`."""

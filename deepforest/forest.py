@@ -11,7 +11,6 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils import check_random_state
-from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
     check_consistent_length,
@@ -25,7 +24,7 @@ from deepforest.bags import (
     TreeRows,
     count_learnt,
     count_windows,
-    draw_bag,
+    rows_in_bag,
     rows_of_table,
     rows_of_windows,
 )
@@ -37,6 +36,7 @@ from deepforest.binning import (
     categorical_mask,
     code_table,
 )
+from deepforest.class_weights import class_weights, weighted_by_class
 from deepforest.frames import FrameEncoder
 from deepforest.parameters import check_parameters, count_draws, count_features, count_rows
 from deepforest.trees import TreeCodes, Trees, codes_of_table, codes_of_windows, grow_trees
@@ -58,8 +58,9 @@ class _HistForest(BaseEstimator):
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Labels, or real targets. Only regression takes several outputs.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows, not negative. With ``bootstrap=True`` rows are drawn by them, as
-            many as have weight; otherwise they are the weights in all sums and leaves.
+            Weights of the rows, not negative. With ``bootstrap=True`` a bag of rows is drawn
+            whatever their weights are, and out of it as many by weight as it has rows; otherwise
+            they are the weights in all sums and leaves.
 
         Returns
         -------
@@ -98,18 +99,22 @@ class _HistForest(BaseEstimator):
         n = len(table.codes)
         check_consistent_length(table.codes, y, sample_weight)
         targets, weight, fitted = self._encode_targets(y, check_sample_weight(sample_weight, n))
-        n_learnt = count_learnt(weight, n)
-        n_draws = self._n_draws(n_learnt)
         seed = self._draw_seed()
-        rows = rows_of_table(table, targets, weight, n_draws=n_draws, seed=seed)
+        rows = rows_of_table(table, targets, weight, n_draws=self._n_draws(n, weight), seed=seed)
         has_missing = table.bins.keeps_missing.copy()
         for f in np.flatnonzero(has_missing):
             has_missing[f] = (table.codes[:, f] == MISSING).any()
         trees, importances = self._grow(
-            codes_of_table(table), table.bins, has_missing, rows, fitted, n_learnt, seed
+            codes_of_table(table),
+            table.bins,
+            has_missing,
+            rows,
+            fitted,
+            count_learnt(weight, n),
+            seed,
         )
         if self.oob_score:
-            bags = self._bags(n, n_draws, weight, seed)
+            bags = self._bags(n, weight, seed)
             sums, counts = trees.votes(
                 table.by_rows, fitted["_n_columns"], self.n_jobs, np.packbits(bags, axis=1)
             )
@@ -132,13 +137,12 @@ class _HistForest(BaseEstimator):
         check_parameters(self)
         n = len(windows.codes)
         targets, weight, fitted = self._encode_targets(y, check_sample_weight(sample_weight, n))
-        n_draws = self._n_draws(count_learnt(weight, n))
         seed = self._draw_seed()
         rows = rows_of_windows(
             windows,
             targets,
             weight,
-            n_draws=n_draws,
+            n_draws=self._n_draws(n, weight),
             max_windows=max_windows,
             seed=seed,
         )
@@ -148,20 +152,19 @@ class _HistForest(BaseEstimator):
             codes_of_windows(windows), windows.bins, has_missing, rows, fitted, n_rows, seed
         )
         self._set_fitted(trees, importances, fitted)
-        return self._bags(n, n_draws, weight, seed) if self.bootstrap else None
+        return self._bags(n, weight, seed) if self.bootstrap else None
 
     def _draw_seed(self) -> int:
         return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
 
-    def _n_draws(self, n: int) -> int | None:
-        return count_draws(self.max_samples, n) if self.bootstrap else None
+    def _n_draws(self, n: int, weight: NDArray[np.float64] | None) -> int | None:
+        return count_draws(self.max_samples, count_learnt(weight, n)) if self.bootstrap else None
 
-    def _bags(
-        self, n: int, n_draws: int | None, weight: NDArray[np.float64] | None, seed: int
-    ) -> NDArray[np.bool_]:
+    def _bags(self, n: int, weight: NDArray[np.float64] | None, seed: int) -> NDArray[np.bool_]:
         """Return which of ``n`` rows are in the bag of each tree, (n_trees, n)."""
+        n_draws = count_draws(self.max_samples, count_learnt(weight, n))
         return np.stack(
-            [draw_bag(n_draws, weight, n, seed, t) > 0 for t in range(self.n_estimators)]
+            [rows_in_bag(n_draws, weight, n, seed, t) for t in range(self.n_estimators)]
         )
 
     def _grow(
@@ -396,10 +399,8 @@ class HistForestClassifier(ClassifierMixin, _HistForest):
         labels = column_or_1d(y, warn=True)
         classes, codes = np.unique(labels, return_inverse=True)
         if self.class_weight is not None:
-            by_class = compute_sample_weight(self.class_weight, labels)
-            weight = check_sample_weight(
-                by_class if weight is None else weight * by_class, len(labels)
-            )
+            by_class = class_weights(self.class_weight, labels, weight)
+            weight = weighted_by_class(weight, by_class[codes])
         return codes.astype(np.int32), weight, {"classes_": classes, "_n_columns": len(classes)}
 
     def _out_of_bag(

@@ -20,6 +20,7 @@ from deepforest.cascade import (
     CascadeForestClassifier,
     CascadeForestRegressor,
 )
+from deepforest.class_weights import ClassWeight
 from deepforest.combine import Combine
 from deepforest.estimators import NamedEstimators
 from deepforest.importances import normalised
@@ -63,6 +64,7 @@ class _ScanningMixin(CascadeForestBase):
         max_time: float | None = None,
         combine: Combine = "select",
         screening: float | None = None,
+        class_weight: ClassWeight = None,
         n_jobs: int | None = None,
         random_state: int | np.random.RandomState | None = None,
         verbose: int = 0,
@@ -78,6 +80,7 @@ class _ScanningMixin(CascadeForestBase):
             max_time=max_time,
             combine=combine,
             screening=screening,
+            class_weight=class_weight,
             n_jobs=n_jobs,
             random_state=random_state,
             verbose=verbose,
@@ -239,6 +242,8 @@ class GCForestClassifier(_ScanningMixin, CascadeForestClassifier):
         Seconds, the scanner's included; what the cascade is grown of is scanned in any case.
     combine : {"select", "mean"}, default="select"
     screening : float, default=None
+    class_weight : dict, "balanced" or None, default=None
+        For the scanner and the cascade.
     n_jobs : int, default=None
     random_state : int, RandomState or None, default=None
     verbose : int, default=0
@@ -252,7 +257,8 @@ class GCForestClassifier(_ScanningMixin, CascadeForestClassifier):
         Of each value of an instance; reshape it to `input_shape_`. The cascade's importances
         of class vectors are handed down to the windows behind them, and on to their values
         as the estimator that scanned them goes by these.
-    classes_, n_layers_, layers_, layer_scores_, estimator_weights_, screens_, n_features_in_
+    classes_, class_weight_, n_layers_, layers_, layer_scores_, estimator_weights_, screens_
+    n_features_in_
         As in `CascadeForestClassifier`.
 
     References
@@ -322,6 +328,7 @@ class GCForestRegressor(_ScanningMixin, CascadeForestRegressor):
         Seconds, the scanner's included; what the cascade is grown of is scanned in any case.
     combine : {"select", "mean"}, default="select"
     screening : None
+    class_weight : None
     n_jobs : int, default=None
     random_state : int, RandomState or None, default=None
     verbose : int, default=0

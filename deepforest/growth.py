@@ -41,6 +41,7 @@ class Validation(NamedTuple):
 
     walk: Walk
     y: NDArray[Any]  # the user's labels or values
+    sample_weight: NDArray[np.float64] | None = None  # (n_val,)
 
 
 class Grown(NamedTuple):
@@ -144,7 +145,13 @@ def _score(
     """Return the score of the layers so far, on rows that their weights were not fitted to."""
     if validation is not None:
         vectors = validation.walk.vectors(weights)
-        return held_out_score(rules.scorer, validation.y, vectors, classes=classes)
+        return held_out_score(
+            rules.scorer,
+            validation.y,
+            vectors,
+            classes=classes,
+            sample_weight=validation.sample_weight,
+        )
     rows = np.flatnonzero(training.held_out)
     known = training.all_target.take(rows)
     return held_out_score(

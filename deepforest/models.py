@@ -44,10 +44,22 @@ def _patience(estimator: BaseEstimator) -> dict[str, int]:
     return {name: parameters[name] for name in names if (parameters.get(name) or 0) > 0}
 
 
-def gives_out_of_bag_votes(estimator: BaseEstimator) -> bool:
-    """Return whether the estimator bootstraps rows and can vote for those it left out."""
+def gives_out_of_bag_votes(
+    estimator: BaseEstimator, weight: NDArray[np.float64] | None = None
+) -> bool:
+    """Return whether the estimator bootstraps rows and can vote for those it left out.
+
+    scikit-learn's forests draw rows by weight, so how many trees leave a row out tells its
+    weight, and that may tell its class. Where weights (n,) differ they are not asked.
+    """
     parameters = estimator.get_params(deep=False)
-    return parameters.get("bootstrap") is True and "oob_score" in parameters
+    if parameters.get("bootstrap") is not True or "oob_score" not in parameters:
+        return False
+    if is_engine_forest(estimator):
+        return True  # see `bags.rows_in_bag`
+    if parameters.get("class_weight") not in (None, "balanced_subsample"):
+        return False
+    return weight is None or bool(np.ptp(weight[weight > 0]) == 0)
 
 
 def is_engine_forest(estimator: BaseEstimator) -> bool:
@@ -73,8 +85,8 @@ def fit_model(
     X, (y, weight, n_classes) = sample.X, sample.target
     if weight is not None and not has_fit_parameter(estimator, "sample_weight"):
         raise ValueError(
-            f"sample_weight was passed, but {type(estimator).__name__} does not take it: leave "
-            "that estimator out, or fit without weights."
+            f"sample_weight or class_weight was passed, but {type(estimator).__name__} takes no "
+            "sample_weight: leave that estimator out, or fit without weights."
         )
     if n_classes is not None and np.all(y == y[0]):
         return DummyClassifier(strategy="prior").fit(X, y)

@@ -284,7 +284,7 @@ class MultiGrainedScanner(NamedEstimatorsMixin, TransformerMixin, BaseEstimator)
         layouts = lay_grains(self._settings(), self.input_shape_)
         coded, self._bins = None, None
         if any(takes_shared_codes(estimator) for _, estimator in estimators):
-            coded = code_channels(arrays, layouts[0])
+            coded = code_channels(arrays, layouts[0], weight=target.sample_weight)
             self._bins = coded[1]
         features, parts = self._empty_features(arrays, layouts, target.dtype, side_by_side)
         grains: list[Grain] = []

@@ -23,7 +23,7 @@ class Screen(NamedTuple):
 
     weights: NDArray[np.float64]  # (layers so far, m), the combination that is asked
     threshold: float  # rows leave whose largest probability is at least this
-    share: float  # of the training rows, those that leave here
+    share: float  # of the training rows by their weight, those that leave here
     power: float = 1.0  # of the probabilities of rows that leave, see `best_power`
 
     def sure(self, vectors: Vectors) -> NDArray[np.bool_]:
@@ -125,6 +125,8 @@ def rows_that_train(
     """Return which rows (n,) train the next layer: all that go on, and some of each class."""
     trains = goes_on.copy()
     order = np.argsort(confidence(vectors), kind="stable")
+    if target.sample_weight is not None:
+        order = order[target.sample_weight[order] > 0]
     for k in np.unique(target.y):
         trains[order[target.y[order] == k][:MIN_OF_CLASS]] = True
     return trains

@@ -113,8 +113,11 @@ class TrainingRows:
         self.said[self.rows[sure]] = sharpened(vectors[sure], power)
         goes_on = self.goes_on.copy()
         goes_on[sure] = False
+        left = np.zeros(len(self.said), dtype=bool)
+        left[self.rows[sure]] = True
+        share = np.average(left, weights=self.all_target.sample_weight)
         self._keep(np.flatnonzero(rows_that_train(vectors, self.target, goes_on)), goes_on)
-        return Screen(weights, threshold, len(sure) / len(self.said), power)
+        return Screen(weights, threshold, float(share), power)
 
     def _keep(self, kept: NDArray[np.intp], goes_on: NDArray[np.bool_]) -> None:
         self.rows = self.rows[kept]

@@ -201,11 +201,20 @@ class WindowedArray(NamedTuple):
 
 
 def code_channels(
-    arrays: NDArray[Any], layout: GrainLayout, bins: Bins | None = None
+    arrays: NDArray[Any],
+    layout: GrainLayout,
+    bins: Bins | None = None,
+    weight: NDArray[np.float64] | None = None,
 ) -> tuple[NDArray[np.uint8], Bins]:
-    """Return the codes of arrays (n, *shape) and the bins of their channels; None finds them."""
+    """Return the codes of arrays (n, *shape) and the bins of their channels.
+
+    Where `bins` is None they are found, on the arrays with weight.
+    """
     n_channels = prod(arrays.shape[1 + len(layout.grid.window) :])
-    return code_arrays(arrays.reshape(len(arrays), -1, n_channels), bins)
+    values = arrays.reshape(len(arrays), -1, n_channels)
+    if bins is None and weight is not None and not weight.all():
+        bins = code_arrays(values[weight > 0])[1]
+    return code_arrays(values, bins)
 
 
 def windowed_array(

@@ -150,9 +150,40 @@ def test_weights_that_an_estimator_does_not_take(kind):
     estimators = [("nearest", KNeighborsClassifier())]
     assert_refused(
         kind,
-        "sample_weight was passed, but KNeighborsClassifier does not take it",
+        "sample_weight or class_weight was passed, but KNeighborsClassifier takes no sample_weight",
         parameters={"estimators": estimators},
         sample_weight=np.ones(24),
+    )
+
+
+@pytest.mark.parametrize("kind", ["cascade", "gcforest"])
+def test_weights_of_classes_that_an_estimator_does_not_take(kind):
+    estimators = [("nearest", KNeighborsClassifier())]
+    assert_refused(
+        kind,
+        "sample_weight or class_weight was passed, but KNeighborsClassifier takes no sample_weight",
+        parameters={"estimators": estimators, "class_weight": "balanced"},
+    )
+
+
+@pytest.mark.parametrize("kind", ["cascade", "gcforest"])
+def test_weights_of_classes(kind):
+    assert_refused(
+        kind, "class_weight='even' must be 'balanced'", parameters={"class_weight": "even"}
+    )
+    assert_refused(
+        kind,
+        r"class_weight=\{0: -1\} must hold finite weights",
+        parameters={"class_weight": {0: -1}},
+    )
+
+
+@pytest.mark.parametrize("kind", ["cascade_values", "gcforest_values"])
+def test_weights_of_classes_for_values(kind):
+    assert_refused(
+        kind,
+        "class_weight='balanced', but only classification has classes: leave it None",
+        parameters={"class_weight": "balanced"},
     )
 
 

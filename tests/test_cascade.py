@@ -27,7 +27,13 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
-from deepforest import CascadeForestClassifier, CascadeForestRegressor
+from deepforest import (
+    CascadeForestClassifier,
+    CascadeForestRegressor,
+    GCForestRegressor,
+    HistForestClassifier,
+)
+from deepforest.estimators import lightgbm as registered_lightgbm
 from deepforest.growth import cut_back
 from deepforest.layer import CascadeLayer
 
@@ -331,6 +337,63 @@ def test_a_weight_of_two_is_a_row_twice_and_of_zero_no_row(task, combine):
     )
     plain = kind([("one", layer)], cv=TWO_SPLITS, **settings).fit(X, y)
     assert np.abs(getattr(plain, method)(X) - getattr(twice, method)(X)).max() > 1e-3
+
+
+@pytest.mark.parametrize("task", ["classes", "screened", "values", "scanned"])
+def test_rows_of_no_weight_are_as_if_they_were_not_there(task):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(400, 4)).astype(np.float32)
+    values = X[:, 0] + 0.3 * X[:, 1] + 0.1 * rng.normal(size=400)
+    y = np.digitize(values, [-0.5, 0.5])
+    weight = rng.random(400) * (rng.random(400) < 0.6)
+    # A rare class whose rows mostly have no weight, and rows far from all others.
+    y[:30], weight[:18], weight[18:30] = 3, 0, 1
+    X[:30, 2] += 3
+    X[weight == 0] += 4
+    used = weight > 0
+    settings = {"n_estimators": 8, "max_layers": 3, "n_iter_no_change": 3, "random_state": 0}
+    kind = {
+        "classes": CascadeForestClassifier(**settings, class_weight="balanced"),
+        "screened": CascadeForestClassifier(**settings, screening=0.94),
+        "values": CascadeForestRegressor(**settings),
+        "scanned": GCForestRegressor([2], n_scan_estimators=5, **settings),
+    }[task]
+    y = y if task in ("classes", "screened") else values
+    zeros, without = clone(kind), clone(kind)
+    if task == "screened":
+        for cascade in (zeros, without):
+            cascade.set_params(scoring=scripted(0.1, 0.2, 0.3))  # else it may be cut back
+    zeros.fit(X, y, weight)
+    without.fit(X[used], y[used], weight[used])
+    method = "predict_proba" if task in ("classes", "screened") else "predict"
+    np.testing.assert_allclose(getattr(zeros, method)(X), getattr(without, method)(X), rtol=1e-6)
+    np.testing.assert_allclose(zeros.layer_scores_, without.layer_scores_, rtol=1e-6)
+    shares = [[screen.share for screen in cascade.screens_] for cascade in (zeros, without)]
+    np.testing.assert_allclose(*shares)
+    assert bool(shares[0]) == (task == "screened")
+
+
+def test_weights_count_as_rows_that_stand_there_more_than_once():
+    # Statistically: bags and folds are drawn anew. Copies of a row are held out together.
+    X, y = noisy(1600, n_classes=2)
+    X, X_test, y = X[:600], X[600:], y[:600]
+    layer = [
+        ("forest", HistForestClassifier(20, min_samples_leaf=30)),
+        ("trees", RandomForestClassifier(20, min_samples_leaf=30)),
+        ("boosted", registered_lightgbm("classification", learning_rate=0.05)),
+    ]
+    weight = np.where(y == 1, 3.0, 1.0)
+    rows = np.repeat(np.arange(600), weight.astype(int))
+
+    def mean_probabilities(X, y, weight, groups):
+        cascade = CascadeForestClassifier(layer, max_layers=1, cv=3, combine="mean", random_state=0)
+        cascade.fit(X, y, weight, groups=groups)
+        return cascade.layers_[0].transform(X_test)[:, :, 1].mean(axis=1)
+
+    weighted = mean_probabilities(X, y, weight, np.arange(600))
+    repeated = mean_probabilities(X[rows], y[rows], None, rows)
+    np.testing.assert_allclose(weighted, repeated, atol=0.04)
+    assert np.all(mean_probabilities(X, y, None, np.arange(600)) < weighted - 0.1)
 
 
 def test_a_callable_score_without_weights_can_be_used_with_weights():

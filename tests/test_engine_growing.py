@@ -239,11 +239,27 @@ def test_bags():
         assert bag.sum() == 1000
         np.testing.assert_array_equal(bag, bags.draw_bag(1000, 50, 3, 4))
         assert (bag != bags.draw_bag(1000, 50, 3, 5)).any()
-        weight = np.array([0, 1, 0, 3, 0.0])
-        bag = bags.draw_weighted_bag(4000, np.cumsum(weight), 3, 4)
-    assert bag[[0, 2, 4]].sum() == 0
-    assert bag.sum() == 4000
-    assert bag[3] / 4000 == pytest.approx(0.75, abs=0.03)
+
+
+def test_weighted_bags():
+    n = 40_000
+    weight = np.tile([0, 1, 0, 3.0], n // 4)
+    with np.errstate(over="ignore"):
+        counts, in_bag = bags.draw_weighted_bag(n // 2, weight, 3, 4)
+        plain = bags.draw_bag(n // 2, n // 2, 3, 4)
+        same_counts, same_bag = bags.draw_weighted_bag(n // 2, 0.3 * (weight > 0), 3, 4)
+    assert counts[weight == 0].sum() == 0
+    # Which rows are in the bag does not depend on their weight; how often they are drawn does.
+    np.testing.assert_array_equal(in_bag[weight > 0], plain > 0)
+    assert not in_bag[weight == 0].any()
+    assert not counts[~in_bag].any()
+    assert counts.sum() == in_bag.sum()
+    light, heavy = in_bag & (weight == 1), in_bag & (weight == 3)
+    assert heavy.sum() == pytest.approx(light.sum(), rel=0.1)
+    assert counts[heavy].mean() / counts[light].mean() == pytest.approx(3, rel=0.1)
+    # Rows of the same weight are drawn as rows without one.
+    np.testing.assert_array_equal(same_counts[weight > 0], plain)
+    np.testing.assert_array_equal(same_bag, in_bag)
 
 
 def test_random_numbers_match_splitmix64():

@@ -16,6 +16,7 @@ from deepforest import (
     CascadeForestClassifier,
     CascadeForestRegressor,
     GCForestClassifier,
+    HistForestClassifier,
     MultiGrainedScanner,
     growth,
 )
@@ -87,6 +88,55 @@ def test_no_layer_scores_above_chance_where_rows_leave(layer, combine, monkeypat
     assert cascade.layer_scores_.max() <= CHANCE
     if layer in ("default", "forests of scikit-learn"):
         assert sum(left) > 0
+
+
+WEIGHED = {
+    "default": {"class_weight": "balanced"},
+    "few trees": {"class_weight": "balanced", "n_estimators": 8},
+    "forests of scikit-learn": {
+        "estimators": [("forest", RandomForestClassifier(20))],
+        "class_weight": "balanced",
+    },
+    "their own weights": {
+        "estimators": [
+            ("forest", RandomForestClassifier(20, class_weight="balanced")),
+            ("trees", HistForestClassifier(20, class_weight="balanced")),
+        ],
+        "scoring": "balanced_accuracy",
+    },
+}
+
+
+@pytest.mark.parametrize("layer", WEIGHED)
+def test_no_layer_reads_a_label_off_its_weight(layer):
+    # A row of weight 2 that is in more bags than one of 1/2 has noisier out-of-bag votes.
+    X, y = shuffled()
+    y[::2] = 0  # a quarter is of class 1
+    cascade = CascadeForestClassifier(
+        **{"n_estimators": 30, **WEIGHED[layer]},
+        max_layers=LAYERS,
+        n_iter_no_change=LAYERS,
+        cv=3,
+        random_state=0,
+    ).fit(X, y)
+    of_classes = np.bincount(y)
+    deviation = 0.5 * np.sqrt((0.25 / of_classes).sum())
+    assert cascade.layer_scores_.max() <= 0.5 + 3 * deviation
+
+
+def test_no_grain_reads_a_label_off_its_weight():
+    X, y = shuffled()
+    y[::2] = 0
+    forest = GCForestClassifier(
+        [3],
+        n_scan_estimators=8,
+        n_estimators=8,
+        class_weight="balanced",
+        max_layers=2,
+        n_iter_no_change=2,
+        random_state=0,
+    ).fit(X, y)
+    assert forest.layer_scores_.max() <= 0.5 + 1.5 * np.sqrt((0.25 / np.bincount(y)).sum())
 
 
 def test_the_trees_would_score_far_above_chance_on_rows_that_they_saw():

@@ -174,12 +174,23 @@ def test_which_estimators_stop_early(estimator, early):
         (ExtraTreesClassifier(bootstrap=True), True),
         (HistForestClassifier(), True),
         (HistForestClassifier(bootstrap=False), False),
+        (RandomForestClassifier(class_weight="balanced"), False),
+        (RandomForestClassifier(class_weight="balanced_subsample"), True),
+        (HistForestClassifier(class_weight="balanced"), True),
         (LogisticRegression(), False),
         (make_pipeline(StandardScaler(), RandomForestClassifier()), False),
     ],
 )
 def test_which_estimators_vote_out_of_bag(estimator, votes):
     assert gives_out_of_bag_votes(estimator) is votes
+
+
+@pytest.mark.parametrize(
+    ("weight", "of_sklearn"), [([0.0, 2, 2], True), ([1.0, 2, 2], False), ([0.0, 1, 2], False)]
+)
+def test_which_vote_out_of_bag_where_there_are_weights(weight, of_sklearn):
+    assert gives_out_of_bag_votes(RandomForestClassifier(), np.array(weight)) is of_sklearn
+    assert gives_out_of_bag_votes(HistForestClassifier(), np.array(weight)) is True
 
 
 def test_early_stopping_without_rows_to_stop_on_is_an_error_with_the_remedy():
