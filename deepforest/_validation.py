@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
+from sklearn.pipeline import Pipeline
 from sklearn.utils import assert_all_finite, check_random_state, get_tags
 from sklearn.utils.validation import column_or_1d, validate_data
 
@@ -200,15 +201,26 @@ def check_estimators(
     return list(estimators)
 
 
+def accepts_nan(estimator: BaseEstimator) -> bool:
+    """Return whether the estimator takes NaN; of a pipeline, whether its first step does.
+
+    A pipeline's own tag says no, even where an imputer comes first.
+    """
+    while isinstance(estimator, Pipeline):
+        steps = [step for _, step in estimator.steps if step not in (None, "passthrough")]
+        if not steps:
+            return True
+        estimator = steps[0]
+    return bool(get_tags(estimator).input_tags.allow_nan)
+
+
 def check_nan(
     X: NDArray[Any], estimators: Sequence[tuple[str, BaseEstimator]], *, name: str
 ) -> None:
     """Raise a ValueError that names the estimators which do not accept the NaN in `X`."""
     if X.dtype.kind != "f" or not np.isnan(X).any():
         return
-    refusing = [
-        label for label, estimator in estimators if not get_tags(estimator).input_tags.allow_nan
-    ]
+    refusing = [label for label, estimator in estimators if not accepts_nan(estimator)]
     if refusing:
         raise ValueError(
             f"X contains NaN, which {', '.join(map(repr, refusing))} of {name} does not accept: "

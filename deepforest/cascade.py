@@ -5,11 +5,11 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
-from sklearn.utils import get_tags
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
 from deepforest._validation import (
+    accepts_nan,
     check_choice,
     check_estimators,
     check_integer,
@@ -266,7 +266,7 @@ class CascadeForestBase(NamedEstimatorsMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         # The default estimators accept NaN, all of them.
         tags.input_tags.allow_nan = all(
-            get_tags(estimator).input_tags.allow_nan for _, estimator in self.estimators or ()
+            accepts_nan(estimator) for _, estimator in self.estimators or ()
         )
         tags.non_deterministic = False
         return tags

@@ -5,10 +5,10 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
 from deepforest._validation import (
+    accepts_nan,
     check_arrays,
     check_choice,
     check_estimators,
@@ -188,9 +188,7 @@ class _ScanningMixin(CascadeForestBase):
         meet_nan = [*(self.scan_estimators or ())]
         if self.passthrough:
             meet_nan += self.estimators or ()
-        tags.input_tags.allow_nan = all(
-            get_tags(estimator).input_tags.allow_nan for _, estimator in meet_nan
-        )
+        tags.input_tags.allow_nan = all(accepts_nan(estimator) for _, estimator in meet_nan)
         return tags
 
 

@@ -7,11 +7,11 @@ from typing import Any, Literal, NamedTuple, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils import get_tags
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_is_fitted
 
 from deepforest._validation import (
+    accepts_nan,
     check_arrays,
     check_choice,
     check_estimators,
@@ -422,6 +422,6 @@ class MultiGrainedScanner(NamedEstimatorsMixin, TransformerMixin, BaseEstimator)
         tags.target_tags.required = True
         tags.transformer_tags.preserves_dtype = []  # class vectors are float32
         tags.input_tags.allow_nan = all(
-            get_tags(estimator).input_tags.allow_nan for _, estimator in self.estimators or ()
+            accepts_nan(estimator) for _, estimator in self.estimators or ()
         )
         return tags

@@ -5,8 +5,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.sparse import csr_array, csr_matrix
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, Perceptron, Ridge
 from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from deepforest import (
@@ -374,6 +376,17 @@ def test_nan_is_accepted_where_all_estimators_take_it(kind):
     estimator = KINDS[kind]().fit(X, y)
     said = (estimator.predict if hasattr(estimator, "predict") else estimator.transform)(X)
     assert np.isfinite(said).all()
+
+
+@pytest.mark.parametrize("kind", ["cascade", "gcforest", "scanner"])
+def test_a_pipeline_takes_nan_if_its_first_step_does(kind):
+    name = "scan_estimators" if kind == "gcforest" else "estimators"
+    X, y = with_nan()
+    imputing = make_pipeline(SimpleImputer(), LogisticRegression())
+    KINDS[kind](**{name: [("linear", imputing)]}).fit(X, y)
+    for first in ("passthrough", make_pipeline(None, LogisticRegression())):
+        refusing = [("linear", make_pipeline(first, LogisticRegression()))]
+        assert_refused(kind, "X contains NaN, which 'linear'", X, y, parameters={name: refusing})
 
 
 def test_the_cascade_of_gcforest_may_refuse_nan_because_it_sees_none():
