@@ -24,6 +24,8 @@ from deepforest._validation import (
     check_values,
     unchanged_on_error,
 )
+from deepforest.binning import categorical_mask
+from deepforest.categories import Columns, check_categories
 from deepforest.class_weights import (
     ClassWeight,
     check_class_weight,
@@ -34,6 +36,7 @@ from deepforest.combine import COMBINATIONS, Combine
 from deepforest.composition import NamedEstimatorsMixin
 from deepforest.deadline import Deadline
 from deepforest.estimators import NamedEstimators, Task, default_estimators
+from deepforest.frames import FrameEncoder, encode_new
 from deepforest.growth import GrowthRules, Validation, grow
 from deepforest.importances import column_importances
 from deepforest.scoring import Scoring, check_scores_classes, check_scoring, score_name
@@ -62,6 +65,7 @@ class CascadeForestBase(NamedEstimatorsMixin, BaseEstimator):
         combine: Combine = "select",
         screening: float | None = None,
         class_weight: ClassWeight = None,
+        categorical_features: ArrayLike | str | None = "from_dtype",
         n_jobs: int | None = None,
         random_state: int | np.random.RandomState | None = None,
         verbose: int = 0,
@@ -77,6 +81,7 @@ class CascadeForestBase(NamedEstimatorsMixin, BaseEstimator):
         self.combine = combine
         self.screening = screening
         self.class_weight = class_weight
+        self.categorical_features = categorical_features
         self.n_jobs = n_jobs
         self.random_state = random_state
         self.verbose = verbose
@@ -95,7 +100,9 @@ class CascadeForestBase(NamedEstimatorsMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            NaN is accepted where every estimator of the layer accepts it.
+            Numbers, or a data frame of pandas or polars, whose columns may hold text,
+            categories and truth values too. NaN is accepted where every estimator of the
+            layer accepts it.
         y : array-like of shape (n_samples,)
         sample_weight : array-like of shape (n_samples,), optional
             Weights of zero or more.
@@ -135,6 +142,8 @@ class CascadeForestBase(NamedEstimatorsMixin, BaseEstimator):
             raise ValueError(
                 f"{type(self).__name__} requires y to be passed, but the target y is None."
             )
+        categorical = self._categorical_columns()
+        check_categories(estimators, categorical)
         y = check_labels("y", y)
         check_same_length(X, y=y, groups=groups)
         target = self._encode(y, check_sample_weight(sample_weight, len(X)))
@@ -174,7 +183,7 @@ class CascadeForestBase(NamedEstimatorsMixin, BaseEstimator):
             n_jobs=self.n_jobs,
             verbose=self.verbose > 0,
         )
-        grown = grow(estimators, grains, target, classes, splits, rules, validation)
+        grown = grow(estimators, grains, target, classes, splits, rules, validation, categorical)
         self.layers_ = grown.layers
         self.n_layers_ = len(grown.layers)
         self.layer_scores_ = np.array(grown.scores)
@@ -211,7 +220,15 @@ class CascadeForestBase(NamedEstimatorsMixin, BaseEstimator):
         )
 
     def _check_X(self, X: Any, *, reset: bool) -> NDArray[Any]:
-        return check_table(self, X, reset=reset)
+        if reset:
+            self._encoder = FrameEncoder.learn(X, self.categorical_features)
+            return check_table(self, self._encoder.encode(X), reset=True)
+        return check_table(self, encode_new(self, self._encoder, X), reset=False)
+
+    def _categorical_columns(self) -> Columns:
+        """Return which columns of the training rows are categories."""
+        mask = categorical_mask(self._encoder.categorical, self.n_features_in_)
+        return np.flatnonzero(mask)
 
     def _fit_grains(self, X: NDArray[Any], target: Target, splits: Splits, seed: int) -> Grains:
         """Return the training rows of each grain."""
@@ -322,6 +339,11 @@ class CascadeForestClassifier(ClassifierMixin, CascadeForestBase):
         and the score that chooses the depth (on `X_val` too) all count a row by its weight.
         "balanced" gives all classes the same weight in sum. Probabilities are those of a
         population with these weights.
+    categorical_features : "from_dtype", array-like or None, default="from_dtype"
+        Which columns are categories: indices, a mask, or names of columns. "from_dtype" takes
+        the columns of a data frame that hold text or unordered categories. Categories that
+        are missing in `fit` go where missing values go. The engine's forests, LightGBM and
+        HistGradientBoosting split on sets of them; others need a ColumnTransformer before.
     n_jobs : int, default=None
         Threads, as in joblib. The model is the same for any number.
     random_state : int, RandomState or None, default=None
@@ -477,6 +499,11 @@ class CascadeForestRegressor(RegressorMixin, CascadeForestBase):
         Confidence screening is for classification.
     class_weight : None
         Weights of classes are for classification.
+    categorical_features : "from_dtype", array-like or None, default="from_dtype"
+        Which columns are categories: indices, a mask, or names of columns. "from_dtype" takes
+        the columns of a data frame that hold text or unordered categories. Categories that
+        are missing in `fit` go where missing values go. The engine's forests, LightGBM and
+        HistGradientBoosting split on sets of them; others need a ColumnTransformer before.
     n_jobs : int, default=None
         Threads, as in joblib. The model is the same for any number.
     random_state : int, RandomState or None, default=None

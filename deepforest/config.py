@@ -42,6 +42,8 @@ CASCADE_KEYS = {
         "class_weight",
     )
 }
+# Of cascades whose features are the columns of a table.
+TABLE_KEYS = {"categorical_features": "categorical_features"}
 SCANNER_KEYS = {
     "windows": "windows",
     "stride": "stride",
@@ -136,9 +138,11 @@ def _estimator(content: dict[str, Any]) -> CascadeForestBase:
     task = content.pop("task", "classification")
     if task not in TASKS:
         raise ConfigError(f"task={task!r} must be one of {', '.join(map(repr, TASKS))}.")
-    kind = KINDS[task, "scanner" in content]
-    tables = [("cascade", content.pop("cascade", {}), CASCADE_KEYS)]
-    if "scanner" in content:
+    scans = "scanner" in content
+    kind = KINDS[task, scans]
+    cascade_keys = CASCADE_KEYS if scans else CASCADE_KEYS | TABLE_KEYS
+    tables = [("cascade", content.pop("cascade", {}), cascade_keys)]
+    if scans:
         tables.append(("scanner", content.pop("scanner"), SCANNER_KEYS))
     tables.append(("", content, TOP_KEYS))
 

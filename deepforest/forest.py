@@ -37,7 +37,7 @@ from deepforest.binning import (
     code_table,
 )
 from deepforest.class_weights import class_weights, weighted_by_class
-from deepforest.frames import FrameEncoder
+from deepforest.frames import FrameEncoder, encode_new
 from deepforest.parameters import check_parameters, count_draws, count_features, count_rows
 from deepforest.trees import TreeCodes, Trees, codes_of_table, codes_of_windows, grow_trees
 
@@ -54,7 +54,8 @@ class _HistForest(BaseEstimator):
         ----------
         X : array-like of shape (n_samples, n_features)
             Numbers, rounded to float32; NaN is a missing value. Values of dtype ``uint8`` are
-            used as codes as they are. A pandas data frame may have categorical columns.
+            used as codes as they are. A data frame of pandas or polars may have columns of text,
+            categories and truth values.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Labels, or real targets. Only regression takes several outputs.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -229,7 +230,7 @@ class _HistForest(BaseEstimator):
         check_is_fitted(self)
         values: NDArray[Any] = validate_data(
             self,
-            self._encoder.encode(X),
+            encode_new(self, self._encoder, X),
             dtype=(np.float32, np.uint8),
             ensure_all_finite="allow-nan",
             reset=False,
@@ -309,9 +310,9 @@ class HistForestClassifier(ClassifierMixin, _HistForest):
         The largest number of codes of a feature, not counting the one for missing values.
     categorical_features : "from_dtype", array-like or None, default="from_dtype"
         Which features are categories, split by sets: indices, a mask, or names of columns.
-        ``"from_dtype"`` takes the columns of category dtype of a data frame. The ``max_bins`` most
-        frequent categories have a code of their own; rarer ones, and ones not seen in ``fit``, go
-        where missing values go.
+        ``"from_dtype"`` takes the columns of a data frame that hold text or unordered categories.
+        The ``max_bins`` most frequent categories have a code of their own; rarer ones, and ones
+        not seen in ``fit``, go where missing values go.
     oob_score : bool, default=False
         Whether to compute out-of-bag votes. Needs ``bootstrap=True``.
     n_jobs : int, default=None

@@ -20,10 +20,12 @@ from deepforest.cascade import (
     CascadeForestClassifier,
     CascadeForestRegressor,
 )
+from deepforest.categories import Columns
 from deepforest.class_weights import ClassWeight
 from deepforest.combine import Combine
 from deepforest.estimators import NamedEstimators
 from deepforest.importances import normalised
+from deepforest.models import NONE_CATEGORICAL
 from deepforest.scan_importances import value_importances
 from deepforest.scanning import MultiGrainedScanner
 from deepforest.scoring import Scoring
@@ -122,6 +124,9 @@ class _ScanningMixin(CascadeForestBase):
 
     def _check_X(self, X: Any, *, reset: bool) -> NDArray[Any]:
         return check_arrays(self, X, reset=reset)
+
+    def _categorical_columns(self) -> Columns:
+        return NONE_CATEGORICAL  # windows and their class vectors are numbers
 
     def _scanner(self) -> MultiGrainedScanner:
         """Return the unfitted scanner."""

@@ -7,10 +7,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from deepforest.categories import Columns
 from deepforest.combine import Combine
 from deepforest.deadline import Deadline, TimeUp
 from deepforest.estimators import NamedEstimators
 from deepforest.layer import CascadeLayer, fit_layer, grain_table
+from deepforest.models import NONE_CATEGORICAL
 from deepforest.progress import report
 from deepforest.scoring import Scorer, held_out_score
 from deepforest.screening import Screen
@@ -61,6 +63,7 @@ def grow(
     splits: Splits,
     rules: GrowthRules,
     validation: Validation | None = None,
+    categorical: Columns = NONE_CATEGORICAL,
 ) -> Grown:
     """Grow a cascade on grains (n, d_g) and cut it back to its best depth.
 
@@ -79,8 +82,10 @@ def grow(
     rules : GrowthRules
     validation : Validation, optional
         Where it is given, the score is on these rows and not on held-out class vectors.
+    categorical : ndarray of int
+        Which columns of every grain are categories.
     """
-    tables = [grain_table(grain, target, estimators) for grain in grains]
+    tables = [grain_table(grain, target, estimators, categorical) for grain in grains]
     training = TrainingRows(target, splits, rules.combine)
     layers: list[CascadeLayer] = []
     weights: list[NDArray[np.float64]] = []  # for each depth (depth, m)

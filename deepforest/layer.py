@@ -6,11 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
-from deepforest.binning import code_table, concatenate
+from deepforest.binning import categorical_mask, code_table, concatenate
+from deepforest.categories import Columns
 from deepforest.crossfit import Table, cross_fit, mean_vectors
 from deepforest.deadline import Deadline
 from deepforest.estimators import NamedEstimators
-from deepforest.models import takes_shared_codes
+from deepforest.models import NONE_CATEGORICAL, takes_shared_codes
 from deepforest.splits import Splits
 from deepforest.target import Target, Vectors
 
@@ -68,11 +69,18 @@ def fit_layer(
     return layer, np.stack([f.held_out for f in fitted])
 
 
-def grain_table(X: NDArray[Any], target: Target, estimators: NamedEstimators) -> Table:
+def grain_table(
+    X: NDArray[Any],
+    target: Target,
+    estimators: NamedEstimators,
+    categorical: Columns = NONE_CATEGORICAL,
+) -> Table:
     """Return a grain (n, d) as a table, coded if an estimator can use the codes."""
+    codes = None
     if any(takes_shared_codes(estimator) for _, estimator in estimators):
-        return Table(X, target, code_table(X, target.sample_weight))
-    return Table(X, target)
+        mask = categorical_mask(categorical, X.shape[1])
+        codes = code_table(X, target.sample_weight, is_categorical=mask)
+    return Table(X, target, codes, categorical)
 
 
 def augmented_table(grain: Table, vectors: Vectors | None) -> Table:
@@ -86,7 +94,7 @@ def augmented_table(grain: Table, vectors: Vectors | None) -> Table:
     codes = grain.codes
     if codes is not None:
         codes = concatenate([codes, code_table(columns, grain.target.sample_weight)])
-    return Table(np.hstack([grain.X, columns]), grain.target, codes)
+    return Table(np.hstack([grain.X, columns]), grain.target, codes, grain.categorical)
 
 
 def augmented(X: NDArray[Any], vectors: Vectors | None) -> NDArray[Any]:

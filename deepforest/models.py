@@ -14,9 +14,12 @@ from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.utils.validation import has_fit_parameter
 
 from deepforest.binning import CodedTable
+from deepforest.categories import Columns, tell_categories
 from deepforest.estimators import import_lightgbm
 from deepforest.forest import HistForestClassifier, HistForestRegressor
 from deepforest.target import Rows, Target, Vectors
+
+NONE_CATEGORICAL: Columns = np.empty(0, dtype=np.intp)
 
 
 class Sample(NamedTuple):
@@ -25,11 +28,12 @@ class Sample(NamedTuple):
     X: NDArray[Any]  # (n, d)
     target: Target
     codes: CodedTable | None = None  # the same rows, coded once for all engine forests
+    categorical: Columns = NONE_CATEGORICAL
 
     def take(self, rows: Rows) -> "Sample":
         """Return some of the rows."""
         codes = None if self.codes is None else self.codes.take(rows)
-        return Sample(self.X[rows], self.target.take(rows), codes)
+        return Sample(self.X[rows], self.target.take(rows), codes, self.categorical)
 
 
 def stops_early(estimator: BaseEstimator) -> bool:
@@ -92,7 +96,9 @@ def fit_model(
         return DummyClassifier(strategy="prior").fit(X, y)
     if sample.codes is not None and takes_shared_codes(estimator):
         return estimator._fit_coded(sample.codes, y, weight)
-    arguments: dict[str, Any] = {} if weight is None else {"sample_weight": weight}
+    arguments = tell_categories(estimator, sample.categorical)
+    if weight is not None:
+        arguments["sample_weight"] = weight
     if stops_early(estimator):
         if stopping is None:
             raise ValueError(
