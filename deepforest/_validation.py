@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
+from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import Pipeline
 from sklearn.utils import assert_all_finite, check_random_state, get_tags
 from sklearn.utils.validation import column_or_1d, validate_data
@@ -202,15 +203,18 @@ def check_estimators(
 
 
 def accepts_nan(estimator: BaseEstimator) -> bool:
-    """Return whether the estimator takes NaN; of a pipeline, whether its first step does.
+    """Return whether the estimator takes NaN.
 
-    A pipeline's own tag says no, even where an imputer comes first.
+    The tags of pipelines and column transformers say no, whatever they are made of: of those
+    the first step is asked, of these all transformers.
     """
-    while isinstance(estimator, Pipeline):
+    if isinstance(estimator, ColumnTransformer):
+        parts = [transformer for _, transformer, _ in estimator.transformers]
+        asked = [part for part in [*parts, estimator.remainder] if not isinstance(part, str)]
+        return all(map(accepts_nan, asked))
+    if isinstance(estimator, Pipeline):
         steps = [step for _, step in estimator.steps if step not in (None, "passthrough")]
-        if not steps:
-            return True
-        estimator = steps[0]
+        return not steps or accepts_nan(steps[0])
     return bool(get_tags(estimator).input_tags.allow_nan)
 
 
@@ -252,7 +256,8 @@ def check_table(estimator: BaseEstimator, X: Any, *, reset: bool) -> NDArray[Any
             raise
         raise ValueError(
             f"X holds text ({error}): encode it as numbers first, for instance with "
-            "sklearn.preprocessing.OrdinalEncoder."
+            "sklearn.preprocessing.OrdinalEncoder (a cascade takes it in a data frame, or where "
+            "categorical_features names the columns)."
         ) from error
     return table
 
