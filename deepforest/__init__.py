@@ -2,7 +2,7 @@
 
 from deepforest.binning import Binner
 from deepforest.cascade import CascadeForestClassifier, CascadeForestRegressor
-from deepforest.config import load_config
+from deepforest.config import dump_config, load_config
 from deepforest.estimators import default_estimators, default_scan_estimators
 from deepforest.forest import HistForestClassifier, HistForestRegressor
 from deepforest.gcforest import GCForestClassifier, GCForestRegressor
@@ -23,6 +23,7 @@ __all__ = [
     "LayerScoreDisplay",
     "ScanImportanceDisplay",
     "load_config",
+    "dump_config",
     "default_estimators",
     "default_scan_estimators",
 ]

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from difflib import get_close_matches
 from math import prod
 from numbers import Integral, Real
 from typing import Any
@@ -80,7 +81,11 @@ def check_seed(value: Any) -> np.random.RandomState:
 def check_choice(name: str, value: Any, accepted: Collection[str]) -> str:
     """Return `value` if it is one of the accepted strings, or raise a ValueError."""
     if not isinstance(value, str) or value not in accepted:
-        raise ValueError(f"{name}={value!r} must be one of {', '.join(map(repr, accepted))}.")
+        nearest = get_close_matches(str(value), accepted, n=1)
+        remedy = f"; did you mean {nearest[0]!r}?" if nearest else "."
+        raise ValueError(
+            f"{name}={value!r} must be one of {', '.join(map(repr, accepted))}{remedy}"
+        )
     return value
 
 

@@ -1,83 +1,46 @@
-"""Config files: TOML to an unfitted estimator."""
+"""Config files: from a file to an unfitted estimator, and back."""
 
 import re
-import tomllib
-from collections.abc import Collection
+import warnings
 from importlib.resources import files
 from numbers import Real
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from sklearn.base import BaseEstimator
+import numpy as np
+from sklearn.base import BaseEstimator, clone
 
-from deepforest.cascade import (
-    CascadeForestBase,
-    CascadeForestClassifier,
-    CascadeForestRegressor,
+from deepforest._validation import check_choice
+from deepforest.cascade import CascadeForestBase
+from deepforest.config_files import (
+    ConfigError,
+    Content,
+    content_text,
+    read_content,
+    write_text,
 )
-from deepforest.estimators import ESTIMATORS, TASKS, NamedEstimators, Task
-from deepforest.gcforest import GCForestClassifier, GCForestRegressor
+from deepforest.config_schema import CASCADES, SCANNING, check_keys, check_table, table_keys
+from deepforest.estimators import (
+    ESTIMATORS,
+    LIGHTGBM_PARAMETERS,
+    TASKS,
+    NamedEstimators,
+    Task,
+)
 from deepforest.models import is_engine_forest
 from deepforest.parameters import check_parameters
 
-# TOML has no null.
-NONE = "none"
-
-# The keys of each table, and what the constructor calls them.
-TOP_KEYS = {key: key for key in ("n_jobs", "random_state", "verbose")}
-CASCADE_KEYS = {
-    key: key
-    for key in (
-        "estimators",
-        "n_estimators",
-        "max_layers",
-        "cv",
-        "scoring",
-        "tol",
-        "n_iter_no_change",
-        "max_time",
-        "combine",
-        "screening",
-        "class_weight",
-    )
-}
-# Of cascades whose features are the columns of a table.
-TABLE_KEYS = {"categorical_features": "categorical_features"}
-SCANNER_KEYS = {
-    "windows": "windows",
-    "stride": "stride",
-    "padding": "padding",
-    "pool": "pool",
-    "pool_method": "pool_method",
-    "estimators": "scan_estimators",
-    "n_estimators": "n_scan_estimators",
-    "max_windows": "max_windows",
-    "passthrough": "passthrough",
-    "grains": "grains",
-    "input_shape": "input_shape",
-}
-
-
-KINDS: dict[tuple[str, bool], type[CascadeForestBase]] = {
-    ("classification", False): CascadeForestClassifier,
-    ("classification", True): GCForestClassifier,
-    ("regression", False): CascadeForestRegressor,
-    ("regression", True): GCForestRegressor,
-}
-
-
-class ConfigError(ValueError):
-    """A config file that cannot be used; the message names file, key and remedy."""
+__all__ = ["ConfigError", "load_config", "dump_config", "packaged_config"]
 
 
 def load_config(path: str | PathLike[str]) -> CascadeForestBase:
-    """Return the unfitted estimator that a TOML file describes.
+    """Return the unfitted estimator that a config file describes.
 
     Parameters
     ----------
     path : str or path-like
-        Keys of the file:
+        TOML, JSON or YAML (with PyYAML, the extra ``yaml``) by its suffix. Keys of the file:
 
         - ``task``: "classification" (the default) or "regression";
         - ``n_jobs``, ``random_state``, ``verbose``;
@@ -86,7 +49,8 @@ def load_config(path: str | PathLike[str]) -> CascadeForestBase:
           stands, the estimator is a `GCForestClassifier` or `GCForestRegressor`;
         - ``[[cascade.estimators]]`` and ``[[scanner.estimators]]``: one table an
           estimator, with ``type`` (a registered name, such as "random_forest"),
-          ``name`` (the type, where it is left out) and the type's own parameters.
+          ``name`` (the type, where it is left out) and the type's own parameters;
+        - ``[tune]``: what ``deepforest tune`` tries; not looked at here.
 
         None is spelled "none".
 
@@ -101,7 +65,7 @@ def load_config(path: str | PathLike[str]) -> CascadeForestBase:
     FileNotFoundError
         Where there is no such file.
     ConfigError
-        A ValueError, for a file that is no TOML, an unknown key or a wrong value.
+        A ValueError, for a file that cannot be parsed, an unknown key or a wrong value.
 
     Examples
     --------
@@ -111,15 +75,49 @@ def load_config(path: str | PathLike[str]) -> CascadeForestBase:
     [[3, 3], [5, 5]]
     """
     path = Path(path)
+    content = read_content(path)
     try:
-        with path.open("rb") as file:
-            content = tomllib.load(file)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: this is no TOML file: {error}") from error
-    try:
-        return _estimator(content)
+        return make_estimator(content)
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error.__cause__
+
+
+def dump_config(estimator: CascadeForestBase, path: str | PathLike[str]) -> None:
+    """Write the config file that describes an estimator.
+
+    The file holds what differs from the defaults. `load_config` makes the same unfitted
+    estimator of it; what was fitted is not written.
+
+    Parameters
+    ----------
+    estimator : GCForestClassifier, GCForestRegressor, CascadeForestClassifier or \
+CascadeForestRegressor
+    path : str or path-like
+        Ends in .toml, .json, .yaml or .yml, which says the format.
+
+    Raises
+    ------
+    ConfigError
+        A ValueError, for what no file can hold: a callable, a RandomState, an estimator
+        without a registered name.
+
+    Examples
+    --------
+    >>> from deepforest import CascadeForestClassifier, dump_config, load_config
+    >>> path = getfixture("tmp_path") / "model.toml"
+    >>> dump_config(CascadeForestClassifier(max_layers=3, scoring="neg_log_loss"), path)
+    >>> print(path.read_text())
+    task = "classification"
+    <BLANKLINE>
+    [cascade]
+    max_layers = 3
+    scoring = "neg_log_loss"
+    <BLANKLINE>
+    >>> load_config(path).max_layers
+    3
+    """
+    path = Path(path)
+    write_text(path, content_text(content_of(estimator), path.suffix))
 
 
 def packaged_config(name: str) -> Path:
@@ -133,57 +131,65 @@ def packaged_config(name: str) -> Path:
     return Path(str(files("deepforest") / "configs" / f"{name}.toml"))
 
 
-def _estimator(content: dict[str, Any]) -> CascadeForestBase:
-    _check_keys("", content, ["task", "cascade", "scanner", *TOP_KEYS])
-    task = content.pop("task", "classification")
-    if task not in TASKS:
-        raise ConfigError(f"task={task!r} must be one of {', '.join(map(repr, TASKS))}.")
-    scans = "scanner" in content
-    kind = KINDS[task, scans]
-    cascade_keys = CASCADE_KEYS if scans else CASCADE_KEYS | TABLE_KEYS
-    tables = [("cascade", content.pop("cascade", {}), cascade_keys)]
-    if scans:
-        tables.append(("scanner", content.pop("scanner"), SCANNER_KEYS))
-    tables.append(("", content, TOP_KEYS))
+# --- from a file's content to an estimator ---------------------------------------------------
 
+
+def task_of(content: Content) -> Task:
+    """Return the task that a config file is for."""
+    task = content.get("task", "classification")
+    try:
+        check_choice("task", task, TASKS)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+    return task  # type: ignore[no-any-return]
+
+
+def make_estimator(content: Content) -> CascadeForestBase:
+    """Return the unfitted estimator that the content of a config file describes."""
+    task = task_of(content)
+    tables = table_keys(task)
+    top = ["task", "cascade", "scanner", "tune", *tables[""]]
+    check_keys("", content, top, tables)
     arguments: dict[str, Any] = {}
-    keys: dict[str, str] = {}  # where in the file each argument stands
-    for table, entries, names in tables:
-        _check_keys(table, entries, names)
-        for key, value in entries.items():
-            path = f"{table}.{key}" if table else key
-            keys[names[key]] = path
-            if key == "estimators":
-                value = _named_estimators(path, value, task)
-            arguments[names[key]] = _without_none(value)
-    estimator = kind(**arguments)
+    paths: dict[str, str] = {}  # where in the file each argument stands
+    for table, keys in tables.items():
+        if table:
+            entries = check_table(table, content.get(table, {}))
+            check_keys(table, entries, keys, {t: k for t, k in tables.items() if t != table})
+        else:
+            entries = {key: value for key, value in content.items() if key in keys}
+        for name, value in entries.items():
+            parameter = keys[name].parameter
+            paths[parameter] = path = f"{table}.{name}" if table else name
+            arguments[parameter] = argument_of(path, value, task)
+    estimator = (SCANNING if "scanner" in content else CASCADES)[task](**arguments)
     try:
         estimator._check_parameters()
     except (TypeError, ValueError) as error:
         # The message begins with the parameter: here it is called as in the file.
-        message = re.sub(r"^\w+", lambda match: keys.get(match[0], match[0]), str(error))
+        message = re.sub(r"^\w+", lambda match: paths.get(match[0], match[0]), str(error))
         raise ConfigError(message) from error
     return estimator
 
 
-def _without_none(value: Any) -> Any:
-    """Return the value with None where it says "none", inside lists and inline tables too."""
-    if isinstance(value, dict):
-        return {key: _without_none(entry) for key, entry in value.items()}
-    if isinstance(value, list):
-        return [_without_none(entry) for entry in value]
-    return None if value == NONE else value
+def argument_of(path: str, value: Any, task: Task) -> Any:
+    """Return the constructor's argument for the value at a path such as "cascade.tol"."""
+    if path.endswith(".estimators") and value is not None:
+        return _named_estimators(path, value, task)
+    return _class_labels(value) if path.endswith("class_weight") else value
 
 
-def _check_keys(table: str, content: Any, accepted: Collection[str]) -> None:
-    if not isinstance(content, dict):
-        raise ConfigError(f"{table}={content!r} must be a table, [{table}].")
-    for key in content:
-        if key not in accepted:
-            where = f"[{table}]" if table else "the file"
-            raise ConfigError(
-                f"unknown key {key!r} in {where}; accepted are {', '.join(sorted(accepted))}."
-            )
+def _class_labels(value: Any) -> Any:
+    """Return weights of classes with integers for labels that are written as integers.
+
+    Keys of TOML and JSON are always strings.
+    """
+    if not isinstance(value, dict):
+        return value
+    return {
+        int(label) if re.fullmatch(r"-?\d+", str(label)) else label: weight
+        for label, weight in value.items()
+    }
 
 
 def _named_estimators(path: str, entries: Any, task: Task) -> NamedEstimators:
@@ -193,41 +199,142 @@ def _named_estimators(path: str, entries: Any, task: Task) -> NamedEstimators:
     return [_named_estimator(f"{path}[{i}]", dict(entry), task) for i, entry in enumerate(entries)]
 
 
-def _named_estimator(path: str, entry: dict[str, Any], task: Task) -> tuple[str, BaseEstimator]:
+def _named_estimator(path: str, entry: Content, task: Task) -> tuple[str, BaseEstimator]:
     kind = entry.pop("type", None)
-    if not isinstance(kind, str) or kind not in ESTIMATORS:
-        raise ConfigError(
-            f"{path}.type={kind!r} is no estimator; accepted are {', '.join(ESTIMATORS)}."
-        )
+    try:
+        check_choice("type", kind, ESTIMATORS)
+    except ValueError as error:
+        raise ConfigError(f"{path}.{error}") from error
     name = entry.pop("name", kind)
     if not isinstance(name, str):
         raise ConfigError(f"{path}.name={name!r} must be a string.")
-    defaults = ESTIMATORS[kind](task).get_params(deep=False)
-    _check_keys(path, entry, defaults)
+    try:
+        defaults = ESTIMATORS[kind](task).get_params(deep=False)
+    except ValueError as error:  # an estimator for one task only
+        raise ConfigError(f"{path}.type={kind!r}: {error}") from error
+    further = LIGHTGBM_PARAMETERS if kind == "lightgbm" else ()
+    check_keys(path, entry, ["type", "name", *defaults, *further])
     for key, value in entry.items():
-        _check_type(f"{path}.{key}", value, defaults[key])
-    estimator = ESTIMATORS[kind](task, **{k: None if v == NONE else v for k, v in entry.items()})
-    if is_engine_forest(estimator):
-        try:
-            check_parameters(estimator)
-        except (TypeError, ValueError) as error:
-            raise ConfigError(f"{path}: {error}") from error
+        _check_type(f"{path}.{key}", value, defaults.get(key))
+    arguments = {key: argument_of(key, value, task) for key, value in entry.items()}
+    estimator = ESTIMATORS[kind](task, **arguments)
+    try:
+        check_own_parameters(estimator)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"{path}.{error}") from error
     return name, estimator
 
 
 def _check_type(path: str, value: Any, default: Any) -> None:
-    """Raise an error for a value that cannot stand for this default.
-
-    Estimators of other libraries check their parameters as late as in `fit`: here at least
-    switches must be switches, numbers numbers, and words words or numbers.
-    """
-    if value == NONE or default is None:
+    """Raise an error for what is no switch where the default is one, or no number."""
+    if value is None or isinstance(default, str):
         return
     if isinstance(default, bool):
         if not isinstance(value, bool):
             raise ConfigError(f"{path}={value!r} must be true or false.")
-    elif isinstance(value, bool) or not isinstance(
-        value, Real if isinstance(default, Real) else (str, Real)
-    ):
-        kind = "a number" if isinstance(default, Real) else "a string or a number"
-        raise ConfigError(f"{path}={value!r} must be {kind}.")
+    elif isinstance(default, Real) and (isinstance(value, bool) or not isinstance(value, Real)):
+        if path.endswith("max_features") and isinstance(value, str):
+            return  # a number by default, but "sqrt" too
+        raise ConfigError(f"{path}={value!r} must be a number.")
+
+
+def check_own_parameters(estimator: BaseEstimator) -> None:
+    """Raise a ValueError that begins with the parameter where one is of no use.
+
+    scikit-learn checks parameters as late as in `fit`: its estimators are asked by fitting
+    four rows.
+    """
+    if is_engine_forest(estimator):
+        check_parameters(estimator)
+    elif type(estimator).__module__.startswith("sklearn."):
+        X, y = np.array([[0.0], [1.0], [2.0], [3.0]]), np.array([0, 0, 1, 1])
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                clone(estimator).fit(X, y)
+        except (TypeError, ValueError) as error:
+            wrong = re.match(r"The '(\w+)' parameter of \w+ (.*)", str(error), re.S)
+            if wrong:  # anything else may come from having four rows
+                value = getattr(estimator, wrong[1])
+                raise ValueError(f"{wrong[1]}={value!r} {wrong[2]}") from error
+
+
+# --- from an estimator to a file's content ---------------------------------------------------
+
+
+def content_of(estimator: CascadeForestBase) -> Content:
+    """Return the content of the config file that describes an estimator."""
+    tasks = {kind: task for kinds in (CASCADES, SCANNING) for task, kind in kinds.items()}
+    task = tasks.get(type(estimator))
+    if task is None:
+        raise ConfigError(
+            f"{type(estimator).__name__} has no config file; accepted are "
+            f"{', '.join(kind.__name__ for kind in tasks)}."
+        )
+    content: Content = {"task": task}
+    parameters = estimator.get_params(deep=False)
+    if type(estimator) is SCANNING[task]:
+        content["scanner"] = {}
+    for table, keys in table_keys(task).items():
+        if table == "scanner" and table not in content:
+            continue
+        for name, key in keys.items():
+            value = parameters[key.parameter]
+            if _same(value, key.default):
+                continue
+            entries = content.setdefault(table, {}) if table else content
+            if name == "estimators":
+                entries[name] = [_estimator_table(pair, task) for pair in value]
+            else:
+                entries[name] = _plain(key.parameter, value)
+    return content
+
+
+def _estimator_table(pair: tuple[str, BaseEstimator], task: Task) -> Content:
+    """Return the table of an estimator, by the registered name that leaves least to be said."""
+    name, estimator = pair
+    tables = []
+    for kind, make in ESTIMATORS.items():
+        try:
+            default = make(task)
+        except ValueError:  # for the other task
+            continue
+        if type(default) is type(estimator):
+            given, defaults = estimator.get_params(deep=False), default.get_params(deep=False)
+            own = {
+                key: _plain(f"{name}.{key}", given.get(key))
+                for key in dict.fromkeys([*given, *defaults])
+                if key not in defaults or not _same(given.get(key), defaults[key])
+            }
+            named = {} if name == kind else {"name": name}
+            tables.append({"type": kind, **named, **own})
+    if not tables:
+        raise ConfigError(
+            f"{name!r} is a {type(estimator).__name__}, which has no registered name, so that no "
+            f"config file can hold it; registered for {task} are {', '.join(ESTIMATORS)}."
+        )
+    return min(tables, key=len)
+
+
+def _same(value: Any, other: Any) -> bool:
+    """Return whether two values of a parameter would be written alike."""
+    try:
+        return bool(repr(_plain("", value)) == repr(_plain("", other)))
+    except ConfigError:
+        return value is other
+
+
+def _plain(name: str, value: Any) -> Any:
+    """Return a value as what config files hold: lists, dicts, numbers, strings, None."""
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
+    if isinstance(value, list | tuple):
+        return [_plain(name, entry) for entry in value]
+    if isinstance(value, dict):
+        return {str(_plain(name, key)): _plain(name, entry) for key, entry in value.items()}
+    if value is None or isinstance(value, str | bool | int | float):
+        return value
+    raise ConfigError(
+        f"{name}={value!r} cannot be written to a config file: use a number, a string, a list or "
+        "None, for instance the name of a score or an integer for random_state."
+    )

@@ -9,7 +9,7 @@ from sklearn.ensemble import (
     HistGradientBoostingClassifier,
     HistGradientBoostingRegressor,
 )
-from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.linear_model import LogisticRegression, Ridge, SGDClassifier, SGDRegressor
 
 from deepforest._validation import check_choice, check_integer
 from deepforest.forest import HistForestClassifier, HistForestRegressor
@@ -93,6 +93,30 @@ def linear(task: Task, **parameters: Any) -> BaseEstimator:
     return LogisticRegression(**parameters) if task == "classification" else Ridge(**parameters)
 
 
+def logistic_regression(task: Task, **parameters: Any) -> BaseEstimator:
+    """Return logistic regression, for classes only."""
+    if task != "classification":
+        raise ValueError("logistic regression is for classification: use 'ridge' for values.")
+    return LogisticRegression(**parameters)
+
+
+def ridge(task: Task, **parameters: Any) -> BaseEstimator:
+    """Return ridge regression, for values only."""
+    if task != "regression":
+        raise ValueError("ridge is for regression: use 'logistic_regression' for classes.")
+    return Ridge(**parameters)
+
+
+def sgd(task: Task, **parameters: Any) -> BaseEstimator:
+    """Return a linear model fitted by stochastic gradient descent.
+
+    For classes by the log loss, which gives probabilities.
+    """
+    if task == "regression":
+        return SGDRegressor(**parameters)
+    return SGDClassifier(**{"loss": "log_loss", **parameters})
+
+
 ESTIMATORS: dict[str, Callable[..., BaseEstimator]] = {
     "random_forest": random_forest,
     "extra_trees": extra_trees,
@@ -100,7 +124,27 @@ ESTIMATORS: dict[str, Callable[..., BaseEstimator]] = {
     "lightgbm": lightgbm,
     "hist_gradient_boosting": hist_gradient_boosting,
     "linear": linear,
+    "logistic_regression": logistic_regression,
+    "ridge": ridge,
+    "sgd": sgd,
 }
+
+# What LightGBM takes besides the constructor's own parameters. It only warns of an unknown
+# name, so that a config file could not be checked without this list.
+_LIGHTGBM_NAMES = """
+    alpha bagging_by_query bin_construct_sample_cnt boost_from_average cat_l2 cat_smooth
+    data_random_seed data_sample_strategy drop_rate drop_seed early_stopping_min_delta
+    enable_bundle extra_seed extra_trees fair_c feature_contri feature_fraction_bynode
+    feature_fraction_seed feature_pre_filter first_metric_only force_row_wise
+    histogram_pool_size interaction_constraints is_enable_sparse is_unbalance linear_lambda
+    linear_tree max_bin_by_feature max_cat_threshold max_cat_to_onehot max_delta_step max_drop
+    metric min_data_in_bin min_data_per_group monotone_constraints monotone_constraints_method
+    monotone_penalty neg_bagging_fraction num_grad_quant_bins objective_seed other_rate
+    path_smooth poisson_max_delta_step pos_bagging_fraction quant_train_renew_leaf reg_sqrt
+    scale_pos_weight sigmoid skip_drop stochastic_rounding top_rate tweedie_variance_power
+    uniform_drop use_missing use_quantized_grad xgboost_dart_mode zero_as_missing
+"""
+LIGHTGBM_PARAMETERS = tuple(_LIGHTGBM_NAMES.split())
 
 
 def default_estimators(
