@@ -64,10 +64,16 @@ def table_keys(task: Task) -> dict[str, Keys]:
 
 def _keys(kind: type[CascadeForestBase]) -> Keys:
     documented = documented_parameters(kind)
-    return {
-        name: Key(name, name, parameter.default, *documented.get(name, ("", "")))
-        for name, parameter in signature(kind).parameters.items()
-    }
+    keys = {}
+    for name, parameter in signature(kind).parameters.items():
+        accepted, meaning = documented.get(name, ("", ""))
+        keys[name] = Key(name, name, parameter.default, in_a_file(accepted), meaning)
+    return keys
+
+
+def in_a_file(accepted: str) -> str:
+    """Return what a parameter accepts without what no file can hold."""
+    return re.sub(r"( or|,) (callable|splitter|RandomState( instance)?)\b", "", accepted)
 
 
 def documented_parameters(kind: type) -> dict[str, tuple[str, str]]:
