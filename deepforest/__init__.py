@@ -3,6 +3,7 @@
 from deepforest.binning import Binner
 from deepforest.cascade import CascadeForestClassifier, CascadeForestRegressor
 from deepforest.config import dump_config, load_config
+from deepforest.df21 import from_df21_params
 from deepforest.estimators import default_estimators, default_scan_estimators
 from deepforest.forest import HistForestClassifier, HistForestRegressor
 from deepforest.gcforest import GCForestClassifier, GCForestRegressor
@@ -24,6 +25,7 @@ __all__ = [
     "ScanImportanceDisplay",
     "load_config",
     "dump_config",
+    "from_df21_params",
     "default_estimators",
     "default_scan_estimators",
 ]

@@ -2,6 +2,8 @@
 
 import re
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.resources import files
 from numbers import Real
 from os import PathLike
@@ -15,6 +17,7 @@ from deepforest._validation import check_choice
 from deepforest.cascade import CascadeForestBase
 from deepforest.config_files import (
     ConfigError,
+    ConfigWarning,
     Content,
     content_text,
     read_content,
@@ -28,6 +31,7 @@ from deepforest.estimators import (
     NamedEstimators,
     Task,
 )
+from deepforest.gcforest_json import gcforest_content, is_gcforest
 from deepforest.models import is_engine_forest
 from deepforest.parameters import check_parameters
 
@@ -52,7 +56,7 @@ def load_config(path: str | PathLike[str]) -> CascadeForestBase:
           ``name`` (the type, where it is left out) and the type's own parameters;
         - ``[tune]``: what ``deepforest tune`` tries; not looked at here.
 
-        None is spelled "none".
+        None is spelled "none". JSON may also be of the official gcForest.
 
     Returns
     -------
@@ -67,6 +71,11 @@ def load_config(path: str | PathLike[str]) -> CascadeForestBase:
     ConfigError
         A ValueError, for a file that cannot be parsed, an unknown key or a wrong value.
 
+    Warns
+    -----
+    ConfigWarning
+        Names the keys of a gcForest file that have no counterpart.
+
     Examples
     --------
     >>> from deepforest import load_config
@@ -75,9 +84,27 @@ def load_config(path: str | PathLike[str]) -> CascadeForestBase:
     [[3, 3], [5, 5]]
     """
     path = Path(path)
-    content = read_content(path)
-    try:
+    content, notes = read_config(path)
+    if notes:
+        warnings.warn(f"{path}: {'; '.join(notes)}.", ConfigWarning, stacklevel=2)
+    with errors_of(path):
         return make_estimator(content)
+
+
+def read_config(path: Path) -> tuple[Content, list[str]]:
+    """Return the content of a config file, and what of a gcForest file has no counterpart."""
+    content = read_content(path)
+    if not is_gcforest(content):
+        return content, []
+    with errors_of(path):
+        return gcforest_content(content)
+
+
+@contextmanager
+def errors_of(path: Path) -> Iterator[None]:
+    """Put the file's name before the message of a ConfigError."""
+    try:
+        yield
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error.__cause__
 

@@ -22,6 +22,10 @@ class ConfigError(ValueError):
     """A config file that cannot be used; the message names file, key and remedy."""
 
 
+class ConfigWarning(UserWarning):
+    """Something in a file of another library has no counterpart here."""
+
+
 def read_content(path: Path) -> Content:
     """Return what a config file holds, with None where it says "none".
 

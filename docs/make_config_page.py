@@ -14,8 +14,9 @@ TOP = """\
 
 `deepforest.load_config(path)` reads a config file and returns an unfitted estimator;
 `deepforest.dump_config(estimator, path)` writes one. Files end in `.toml`, `.json` or `.yaml` (with
-`pip install 'gcforest[yaml]'`) and hold the same keys. None is spelled "none" (in JSON `null` does too).
+`pip install 'gcforest[yaml]'`) and hold the same keys. None is spelled "none"; `null` does too.
 JSON may have `//` comments. In YAML, write 1.0e-3: the format takes 1e-3 for a word.
+Files of [gcForest](from_gcforest.md) are read too.
 
 ```sh
 deepforest config init --kind image --output model.toml   # also: table, sequence
@@ -23,9 +24,9 @@ deepforest config check model.toml
 ```
 
 `config init` writes every key with its default as a comment. An unknown key or a wrong value is an
-error that names the file, the key, the value, what is accepted and the nearest known key; what is no
-TOML, JSON or YAML is an error with its line. Estimators are chosen by registered names: no file can
-name anything to import.
+error that names the file, the key, the value, what is accepted and the nearest known key; what is
+no TOML, JSON or YAML is an error with its line. Estimators are chosen by registered names: no file
+can name anything to import.
 
 ```toml
 task = "classification"        # or "regression"
@@ -60,17 +61,17 @@ This page is written by `docs/make_config_page.py` from the constructors' signat
 """
 HEADINGS = {
     "": "## Top of the file",
-    "scanner": "## `[scanner]`\n\nWhere this table stands, the estimator is a `GCForestClassifier` or "
-    "`GCForestRegressor`.\nAn entry of `windows` is a size (values, or fractions of the side; one "
-    "number for all axes or a list)\nor a table of the grain's own: `size` and any of `stride`, "
-    "`padding`, `pool`, `pool_method`, which take\nthe place of the scanner's.",
+    "scanner": "## `[scanner]`\n\nWhere this table stands, the estimator is a `GCForestClassifier` "
+    "or `GCForestRegressor`.\nAn entry of `windows` is a size (values, or fractions of the side; "
+    "one number for all axes or a list)\nor a table of the grain's own: `size` and any of "
+    "`stride`, `padding`, `pool`, `pool_method`, which take\nthe place of the scanner's.",
     "cascade": "## `[cascade]`",
 }
 ESTIMATOR_TABLES = """\
 ## `[[scanner.estimators]]` and `[[cascade.estimators]]`
 
-One table an estimator: `type`, a `name` of its own (the type, where it is left out) and the type's own
-parameters. Keys of `class_weight` that are written as integers are integers.
+One table an estimator: `type`, a `name` of its own (the type, where it is left out) and the type's
+own parameters. Keys of `class_weight` that are written as integers are integers.
 
 | type | classification | regression |
 |---|---|---|

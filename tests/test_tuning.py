@@ -155,5 +155,5 @@ def test_a_table_of_no_use_is_an_error_before_anything_is_fitted(text, message):
 
 def test_values_that_cannot_be_fitted_are_an_error():
     text = BASE + "[tune.cascade]\nmax_layers = [1, 2]\n"
-    with pytest.raises(ValueError, match="NaN|infinity"):
+    with pytest.raises(ValueError, match=r"NaN|infinity"):
         run(text, np.full((20, 2), np.inf), np.tile([0, 1], 10))
