@@ -3,11 +3,13 @@
 from deepforest.binning import Binner
 from deepforest.cascade import CascadeForestClassifier, CascadeForestRegressor
 from deepforest.config import dump_config, load_config
+from deepforest.container import ModelFileError
 from deepforest.df21 import from_df21_params
 from deepforest.estimators import default_estimators, default_scan_estimators
 from deepforest.forest import HistForestClassifier, HistForestRegressor
 from deepforest.gcforest import GCForestClassifier, GCForestRegressor
 from deepforest.inspection import LayerScoreDisplay, ScanImportanceDisplay
+from deepforest.persistence import load
 from deepforest.scanning import MultiGrainedScanner
 
 __version__ = "0.1.0"
@@ -23,6 +25,8 @@ __all__ = [
     "Binner",
     "LayerScoreDisplay",
     "ScanImportanceDisplay",
+    "load",
+    "ModelFileError",
     "load_config",
     "dump_config",
     "from_df21_params",

@@ -12,6 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from deepforest.saving import SaveMixin
+
 MISSING = 255
 """The code of missing values, in features that keep one."""
 
@@ -251,7 +253,7 @@ def _categories(column: NDArray[np.float32], max_bins: int) -> NDArray[np.float3
     return np.sort(values[most])
 
 
-class Binner(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+class Binner(SaveMixin, OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     """Replace values by codes from 0 to 254, and missing values by 255.
 
     Values are rounded to float32 first. A column of up to ``max_bins`` distinct values gets a code

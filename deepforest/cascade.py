@@ -39,6 +39,7 @@ from deepforest.estimators import NamedEstimators, Task, default_estimators
 from deepforest.frames import FrameEncoder, encode_new
 from deepforest.growth import GrowthRules, Validation, grow
 from deepforest.importances import column_importances
+from deepforest.saving import SaveMixin
 from deepforest.scoring import Scoring, check_scores_classes, check_scoring, score_name
 from deepforest.screening import check_screening, mean_weights
 from deepforest.splits import Splits, check_cv_type, make_splits
@@ -46,7 +47,7 @@ from deepforest.target import Target
 from deepforest.walk import Grains, Walk, walked
 
 
-class CascadeForestBase(NamedEstimatorsMixin, BaseEstimator):
+class CascadeForestBase(SaveMixin, NamedEstimatorsMixin, BaseEstimator):
     """What the classifier and the regressor share."""
 
     _task: Task

@@ -39,12 +39,13 @@ from deepforest.binning import (
 from deepforest.class_weights import class_weights, weighted_by_class
 from deepforest.frames import FrameEncoder, encode_new
 from deepforest.parameters import check_parameters, count_draws, count_features, count_rows
+from deepforest.saving import SaveMixin
 from deepforest.trees import TreeCodes, Trees, codes_of_table, codes_of_windows, grow_trees
 
 NO_LIMIT = 2**31 - 1
 
 
-class _HistForest(BaseEstimator):
+class _HistForest(SaveMixin, BaseEstimator):
     """What the classifier and the regressor share."""
 
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:

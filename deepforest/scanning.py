@@ -38,6 +38,7 @@ from deepforest.grains import (
 )
 from deepforest.models import takes_shared_codes
 from deepforest.progress import report
+from deepforest.saving import SaveMixin
 from deepforest.splits import Splits, make_splits
 from deepforest.target import Target
 from deepforest.windowed import code_channels, windowed_array
@@ -56,7 +57,7 @@ class Grain(NamedTuple):
     models: list[list[BaseEstimator]]  # of each estimator, one a fold
 
 
-class MultiGrainedScanner(NamedEstimatorsMixin, TransformerMixin, BaseEstimator):
+class MultiGrainedScanner(SaveMixin, NamedEstimatorsMixin, TransformerMixin, BaseEstimator):
     """Slides windows over arrays and replaces each window by its class vectors.
 
     Estimators are fitted on windows, each labelled with the label of its instance; what

@@ -90,7 +90,7 @@ class Trees:
                 [tree.children_left + np.int32(nodes[t]) for t, tree in enumerate(trees)]
             ),
             feature=feature,
-            threshold=_real_thresholds(feature, code, bins),
+            threshold=real_thresholds(feature, code, bins),
             code=code,
             missing_left=np.concatenate([tree.missing_left for tree in trees]),
             leaf=leaf,
@@ -212,7 +212,7 @@ class Trees:
         return bool(np.isnan(X).any())
 
 
-def _real_thresholds(
+def real_thresholds(
     feature: NDArray[np.int32], code: NDArray[np.uint8], bins: Bins
 ) -> NDArray[np.float32]:
     """Return the thresholds of splits in place of their codes."""

@@ -1,0 +1,293 @@
+"""Trees that LightGBM has boosted, as arrays of our own, and what they say of a table.
+
+LightGBM reads its models from text with a parser in C++, which trusts what it reads. So what a
+model file holds of a LightGBM estimator are these arrays, and what predicts after loading is our
+own code. Its predictions are LightGBM's, bit for bit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.utils.validation import validate_data
+
+LINKS = ("identity", "sigmoid", "softmax", "exp", "square")
+"""How sums of leaves become predictions; "square" is of models trained on square roots."""
+
+# LightGBM's objectives by their link; others, and functions of the user, are not read.
+_LINK_OF = {
+    "binary": "sigmoid",
+    "multiclass": "softmax",
+    "multiclassova": "sigmoid",
+    "cross_entropy": "sigmoid",
+    "regression": "identity",
+    "regression_l1": "identity",
+    "huber": "identity",
+    "fair": "identity",
+    "quantile": "identity",
+    "mape": "identity",
+    "poisson": "exp",
+    "gamma": "exp",
+    "tweedie": "exp",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class BoostedTrees:
+    """The splits and leaves of all trees, each numbered through.
+
+    Attributes
+    ----------
+    roots : array of int32, shape (n_trees,)
+        The first split of each tree, or ``~leaf`` of a tree without splits. Tree ``t`` speaks for
+        output ``t % n_outputs``.
+    left, right : array of int32, shape (n_splits,)
+        A later split of the same tree, or ``~leaf``.
+    feature : array of int32, shape (n_splits,)
+    threshold : array of float64, shape (n_splits,)
+        Values up to it go left. Of a categorical split the number of its set.
+    kind : array of uint8, shape (n_splits,)
+        1: categorical; 2: missing values go left; 4: zeros are missing values; 8: NaN is one.
+    leaf_values : array of float64, shape (n_leaves,)
+    set_starts : array of int64, shape (n_sets + 1,)
+        Where each set of categories begins among ``set_words``.
+    set_words : array of uint32
+        One bit for each category that goes left.
+    n_features : int
+    n_outputs : int
+        Trees of one round.
+    link : str
+        One of `LINKS`.
+    scale : float
+        Of the sums before a sigmoid.
+    average : bool
+        Whether sums are divided by the number of rounds.
+    """
+
+    roots: NDArray[np.int32]
+    left: NDArray[np.int32]
+    right: NDArray[np.int32]
+    feature: NDArray[np.int32]
+    threshold: NDArray[np.float64]
+    kind: NDArray[np.uint8]
+    leaf_values: NDArray[np.float64]
+    set_starts: NDArray[np.int64]
+    set_words: NDArray[np.uint32]
+    n_features: int
+    n_outputs: int
+    link: str
+    scale: float
+    average: bool
+
+    def predict(self, X: NDArray[Any]) -> NDArray[np.float64]:
+        """Return predictions (n, n_outputs) for rows (n, n_features)."""
+        from deepforest._engine import boosting
+
+        nodes = boosting.BoostedNodes(
+            *(getattr(self, name) for name in boosting.BoostedNodes._fields)
+        )
+        out = np.zeros((len(X), self.n_outputs))
+        # As LightGBM does with what is not float64, and float64 never comes here.
+        boosting.add_trees(np.ascontiguousarray(X, dtype=np.float32), nodes, out)
+        if self.average:
+            out /= len(self.roots) // self.n_outputs
+        # numpy's exp may differ from the C library's, which LightGBM takes, in the last bit.
+        if self.link == "sigmoid":
+            boosting.apply_sigmoid(out, self.scale)
+        elif self.link == "softmax":
+            boosting.apply_softmax(out)
+        elif self.link == "exp":
+            boosting.apply_exp(out)
+        elif self.link == "square":
+            out = np.copysign(out * out, out)
+        return out
+
+
+def read_lightgbm(text: str) -> BoostedTrees:
+    """Return the trees of a LightGBM model from its text.
+
+    Raises
+    ------
+    ValueError
+        For a model with linear leaves, or an objective that is not among LightGBM's own.
+    """
+    blocks = text.split("\nend of trees", 1)[0].split("\nTree=")
+    head = _entries(blocks[0])
+    link, scale, n_outputs = _objective(head)
+    splits: dict[str, list[NDArray[Any]]] = {
+        name: [] for name in ("left", "right", "feature", "threshold", "kind")
+    }
+    roots, leaf_values, set_sizes, set_words = [], [], [np.zeros(1, np.int64)], []
+    n_splits = n_leaves = n_sets = 0
+    for block in blocks[1:]:
+        tree = _entries(block)
+        if tree.get("is_linear", "0") != "0":
+            raise ValueError("it has linear leaves (linear_tree=True), which are not supported")
+        leaves = _numbers(tree, "leaf_value", np.float64)
+        leaf_values.append(leaves)
+        if len(leaves) == 1:
+            roots.append(~n_leaves)
+        else:
+            roots.append(n_splits)
+            kind = _numbers(tree, "decision_type", np.uint8)
+            threshold = _numbers(tree, "threshold", np.float64)
+            splits["kind"].append(kind)
+            splits["threshold"].append(threshold + n_sets * (kind & 1))
+            splits["feature"].append(_numbers(tree, "split_feature", np.int32))
+            for side, key in (("left", "left_child"), ("right", "right_child")):
+                child = _numbers(tree, key, np.int32)
+                splits[side].append(np.where(child < 0, child - n_leaves, child + n_splits))
+            n_splits += len(kind)
+        n_leaves += len(leaves)
+        if int(tree["num_cat"]):
+            sizes = np.diff(_numbers(tree, "cat_boundaries", np.int64))
+            set_sizes.append(sizes)
+            set_words.append(_numbers(tree, "cat_threshold", np.uint32))
+            n_sets += len(sizes)
+    return BoostedTrees(
+        roots=np.array(roots, np.int32),
+        left=_joined(splits["left"], np.int32),
+        right=_joined(splits["right"], np.int32),
+        feature=_joined(splits["feature"], np.int32),
+        threshold=_joined(splits["threshold"], np.float64),
+        kind=_joined(splits["kind"], np.uint8),
+        leaf_values=_joined(leaf_values, np.float64),
+        set_starts=np.cumsum(np.concatenate(set_sizes)),
+        set_words=_joined(set_words, np.uint32),
+        n_features=int(head["max_feature_idx"]) + 1,
+        n_outputs=n_outputs,
+        link=link,
+        scale=scale,
+        average="average_output" in head,
+    )
+
+
+def _entries(block: str) -> dict[str, str]:
+    """Return the lines ``key=value`` of a part of the text; a line without value has the key."""
+    lines = (line.partition("=") for line in block.splitlines())
+    return {key: value for key, _, value in lines}
+
+
+def _objective(head: dict[str, str]) -> tuple[str, float, int]:
+    """Return link, scale and number of outputs."""
+    name, *settings = head.get("objective", "").split()
+    link = _LINK_OF.get(name)
+    if link is None:
+        raise ValueError(f"its objective {name or 'of your own'!r} is not supported")
+    if name == "regression" and "sqrt" in settings:
+        link = "square"
+    scale = next((float(s[8:]) for s in settings if s.startswith("sigmoid:")), 1.0)
+    return link, scale, int(head["num_tree_per_iteration"])
+
+
+def _numbers(tree: dict[str, str], key: str, dtype: type[np.generic]) -> NDArray[Any]:
+    # Numbers have the 17 digits that give each float64 back.
+    return np.array([float(number) for number in tree[key].split()]).astype(dtype)
+
+
+def _joined(parts: list[NDArray[Any]], dtype: type[np.generic]) -> NDArray[Any]:
+    return np.concatenate([np.empty(0, dtype), *parts]).astype(dtype)
+
+
+class _BoostedModel(BaseEstimator):
+    """A fitted LightGBM estimator as it comes back from a model file: it only predicts.
+
+    Parameters
+    ----------
+    trees : BoostedTrees
+    importances : array of float64, shape (n_features,)
+        Gain of each feature.
+    """
+
+    def __init__(self, trees: BoostedTrees, importances: NDArray[np.float64]) -> None:
+        self.trees = trees
+        self.importances = importances
+        self.n_features_in_ = trees.n_features
+
+    @property
+    def feature_importances_(self) -> NDArray[np.float64]:
+        """Gain of each feature, which LightGBM gives with ``importance_type="gain"``."""
+        return self.importances
+
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
+        """Refuse: what trained these trees is not known any more."""
+        raise TypeError(
+            f"{type(self).__name__} comes from a model file and cannot be fitted again: fit a "
+            "LightGBM estimator."
+        )
+
+    def _outputs(self, X: ArrayLike) -> NDArray[np.float64]:
+        values = validate_data(
+            self, X, dtype=(np.float32, np.uint8), ensure_all_finite=False, reset=False
+        )
+        return self.trees.predict(values)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        """Say that it is fitted."""
+        return True
+
+    def __sklearn_tags__(self) -> Any:
+        """Return the tags: NaN is a value like others."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
+
+
+class BoostedClassifier(ClassifierMixin, _BoostedModel):
+    """A fitted LGBMClassifier from a model file.
+
+    Parameters
+    ----------
+    trees : BoostedTrees
+        With one output for two classes, or one a class.
+    importances : array of float64, shape (n_features,)
+    classes : array of shape (n_classes,)
+    """
+
+    def __init__(
+        self, trees: BoostedTrees, importances: NDArray[np.float64], classes: NDArray[Any]
+    ) -> None:
+        super().__init__(trees, importances)
+        self.classes = classes
+        self.classes_ = classes
+
+    def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Return class probabilities (n, n_classes)."""
+        said = self._outputs(X)
+        return np.hstack([1.0 - said, said]) if said.shape[1] == 1 else said
+
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
+        """Return the most probable class (n,)."""
+        labels: NDArray[Any] = self.classes_[self.predict_proba(X).argmax(axis=1)]
+        return labels
+
+
+class BoostedRegressor(RegressorMixin, _BoostedModel):
+    """A fitted LGBMRegressor from a model file."""
+
+    def predict(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Return values (n,)."""
+        return self._outputs(X)[:, 0]
+
+
+def read_model(model: BaseEstimator) -> BoostedClassifier | BoostedRegressor:
+    """Return a fitted LGBMClassifier or LGBMRegressor as arrays of our own.
+
+    Raises
+    ------
+    ValueError
+        Where the arrays could not predict as it does.
+    """
+    booster = model.booster_
+    if model.get_params().get("pred_early_stop"):
+        raise ValueError("it stops prediction early (pred_early_stop), which is not supported")
+    # As `predict`, this takes the rounds up to the best one.
+    trees = read_lightgbm(booster.model_to_string())
+    importances = np.asarray(booster.feature_importance(importance_type="gain"), dtype=np.float64)
+    if hasattr(model, "classes_"):
+        return BoostedClassifier(trees, importances, np.asarray(model.classes_))
+    return BoostedRegressor(trees, importances)
