@@ -91,8 +91,9 @@ class BoostedTrees:
             *(getattr(self, name) for name in boosting.BoostedNodes._fields)
         )
         out = np.zeros((len(X), self.n_outputs))
-        # As LightGBM does with what is not float64, and float64 never comes here.
-        boosting.add_trees(np.ascontiguousarray(X, dtype=np.float32), nodes, out)
+        # LightGBM rounds what is neither float64 nor float32 to float32.
+        values = X if X.dtype == np.float64 else X.astype(np.float32, copy=False)
+        boosting.add_trees(np.ascontiguousarray(values), nodes, out)
         if self.average:
             out /= len(self.roots) // self.n_outputs
         # numpy's exp may differ from the C library's, which LightGBM takes, in the last bit.
@@ -222,7 +223,7 @@ class _BoostedModel(BaseEstimator):
 
     def _outputs(self, X: ArrayLike) -> NDArray[np.float64]:
         values = validate_data(
-            self, X, dtype=(np.float32, np.uint8), ensure_all_finite=False, reset=False
+            self, X, dtype=(np.float32, np.float64), ensure_all_finite=False, reset=False
         )
         return self.trees.predict(values)
 

@@ -79,7 +79,7 @@ def write_container(path: str | os.PathLike[str], content: Any, arrays: list[NDA
     arrays : list of ndarray
         Of the dtypes of `DTYPES`.
     """
-    padded = [np.ascontiguousarray(a, dtype=a.dtype.newbyteorder("<")) for a in arrays]
+    padded = [np.asarray(a, a.dtype.newbyteorder("<"), order="C") for a in arrays]
     parts = [{"dtype": a.dtype.name, "shape": list(a.shape), "crc32": _checksum(a)} for a in padded]
     text = json.dumps(
         {"content": content, "parts": parts}, allow_nan=False, separators=(",", ":")

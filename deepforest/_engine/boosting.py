@@ -7,7 +7,7 @@ counts as zero: each split says which, as it does where missing values go.
 """
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -62,7 +62,7 @@ def goes_left(x: float, node: int, nodes: BoostedNodes) -> bool:
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def add_trees(X: NDArray[np.float32], nodes: BoostedNodes, out: NDArray[np.float64]) -> None:
+def add_trees(X: NDArray[Any], nodes: BoostedNodes, out: NDArray[np.float64]) -> None:
     """Add to ``out`` (n, K) what each tree says of each row; tree ``t`` speaks for ``t mod K``."""
     n, n_outputs = out.shape
     for start in range(0, n, BLOCK_ROWS):
