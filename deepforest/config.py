@@ -174,7 +174,8 @@ def task_of(content: Content) -> Task:
 def make_estimator(content: Content) -> CascadeForestBase:
     """Return the unfitted estimator that the content of a config file describes."""
     task = task_of(content)
-    tables = table_keys(task)
+    scanning = "scanner" in content
+    tables = table_keys(task, scanning=scanning)
     top = ["task", "cascade", "scanner", "tune", *tables[""]]
     check_keys("", content, top, tables)
     arguments: dict[str, Any] = {}
@@ -189,7 +190,7 @@ def make_estimator(content: Content) -> CascadeForestBase:
             parameter = keys[name].parameter
             paths[parameter] = path = f"{table}.{name}" if table else name
             arguments[parameter] = argument_of(path, value, task)
-    estimator = (SCANNING if "scanner" in content else CASCADES)[task](**arguments)
+    estimator = (SCANNING if scanning else CASCADES)[task](**arguments)
     try:
         estimator._check_parameters()
     except (TypeError, ValueError) as error:
@@ -300,9 +301,10 @@ def content_of(estimator: CascadeForestBase) -> Content:
         )
     content: Content = {"task": task}
     parameters = estimator.get_params(deep=False)
-    if type(estimator) is SCANNING[task]:
+    scanning = type(estimator) is SCANNING[task]
+    if scanning:
         content["scanner"] = {}
-    for table, keys in table_keys(task).items():
+    for table, keys in table_keys(task, scanning=scanning).items():
         if table == "scanner" and table not in content:
             continue
         for name, key in keys.items():

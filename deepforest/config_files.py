@@ -125,7 +125,8 @@ def _import_yaml() -> ModuleType:
         raise ConfigError(
             "YAML needs PyYAML: pip install 'gcforest[yaml]', or use TOML or JSON."
         ) from error
-    return yaml
+    module: ModuleType = yaml
+    return module
 
 
 def _read_yaml(text: str) -> Any:

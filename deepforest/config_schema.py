@@ -45,12 +45,15 @@ class Key(NamedTuple):
 Keys = dict[str, Key]  # by their names
 
 
-def table_keys(task: Task) -> dict[str, Keys]:
-    """Return the keys of the tables "", "scanner" and "cascade"."""
-    of_cascade = _keys(CASCADES[task])
-    of_scanner = {
-        name: key for name, key in _keys(SCANNING[task]).items() if name not in of_cascade
-    }
+def table_keys(task: Task, *, scanning: bool = False) -> dict[str, Keys]:
+    """Return the keys of the tables "", "scanner" and "cascade".
+
+    Behind a scanner the cascade lacks those keys that speak of the columns of a table.
+    """
+    of_cascade, of_both = _keys(CASCADES[task]), _keys(SCANNING[task])
+    of_scanner = {name: key for name, key in of_both.items() if name not in of_cascade}
+    if scanning:
+        of_cascade = {name: key for name, key in of_cascade.items() if name in of_both}
     return {
         "": {name: of_cascade[name] for name in SHARED},
         # `scan_estimators` and `n_scan_estimators` say whose they are; the table does here.

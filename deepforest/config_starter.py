@@ -59,7 +59,7 @@ def starter(kind: str, task: Task) -> str:
     task : {"classification", "regression"}
     """
     chosen = STARTERS[kind]
-    tables = table_keys(task)
+    tables = table_keys(task, scanning="scanner" in chosen)
     parts = [
         f"# A deep forest for {DATA[kind]}.\n"
         "# Lines that begin with # are comments; the values in them are the defaults.\n\n"

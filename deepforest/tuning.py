@@ -82,7 +82,8 @@ def read_tuning(content: Content) -> Tuning:
         raise ConfigError("the file has no table [tune] with candidate values to try.")
     task = task_of(content)
     table = check_table("tune", content["tune"])
-    tables = {name: keys for name, keys in table_keys(task).items() if name}
+    tables = table_keys(task, scanning="scanner" in content)
+    del tables[""]
     check_keys("tune", table, [*SETTINGS, *tables])
     settings = {name: table.get(name, default) for name, (default, _) in SETTINGS.items()}
     base = {key: value for key, value in content.items() if key != "tune"}

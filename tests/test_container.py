@@ -86,7 +86,7 @@ def test_every_cut_is_an_error(path):
     data = path.read_bytes()
     for length in range(len(data)):
         path.write_bytes(data[:length])
-        with pytest.raises(ModelFileError, match="cut short|no model file"):
+        with pytest.raises(ModelFileError, match=r"cut short|no model file"):
             read_container(path)
 
 
