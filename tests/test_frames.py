@@ -397,5 +397,5 @@ def test_categorical_features_in_a_config(tmp_path):
     path.write_text('cascade.categorical_features = ["town"]\n')
     assert load_config(path).categorical_features == ["town"]
     path.write_text('cascade.categorical_features = ["town"]\nscanner.windows = [3]\n')
-    with pytest.raises(ValueError, match="categorical_features=.* is an unknown key"):
+    with pytest.raises(ValueError, match=r"categorical_features=.* is an unknown key"):
         load_config(path)
