@@ -87,6 +87,7 @@ class _ScanningMixin(CascadeForestBase):
             random_state=random_state,
             verbose=verbose,
         )
+        del self.categorical_features  # of the columns of a table, which arrays have not
         self.windows = windows
         self.stride = stride
         self.padding = padding

@@ -183,6 +183,7 @@ _CASCADE_PARAMETERS = {
     "max_time": PLAIN,
     "combine": TEXT,
     "screening": PLAIN,
+    "class_weight": PLAIN,
     "n_jobs": N_JOBS,
     "random_state": PLAIN,
     "verbose": PLAIN,
@@ -196,6 +197,12 @@ _CASCADE = {
     "estimator_weights_": array("float64", 2),
     "screens_": SCREENS,
 }
+
+# Of cascades whose features are the columns of a table.
+_COLUMNS = {"_encoder": FRAME_ENCODER}
+_COLUMNS_PARAMETERS = {**_CASCADE_PARAMETERS, "categorical_features": PLAIN}
+
+_CLASSES = {"classes_": ANY_ARRAY, "class_weight_": array("float64", 1)}
 
 _GCFOREST_PARAMETERS = {
     **_CASCADE_PARAMETERS,
@@ -267,11 +274,16 @@ SCHEMAS = {
         ),
         Schema(
             CascadeForestClassifier,
-            _CASCADE_PARAMETERS,
-            {**_CASCADE, "classes_": ANY_ARRAY},
+            _COLUMNS_PARAMETERS,
+            {**_CASCADE, **_COLUMNS, **_CLASSES},
             consistency.check_cascade,
         ),
-        Schema(CascadeForestRegressor, _CASCADE_PARAMETERS, _CASCADE, consistency.check_cascade),
+        Schema(
+            CascadeForestRegressor,
+            _COLUMNS_PARAMETERS,
+            {**_CASCADE, **_COLUMNS},
+            consistency.check_cascade,
+        ),
     )
 }
 
@@ -288,7 +300,7 @@ def _within(kind: type) -> Codec:
 
 
 for _make, _fitted in (
-    (GCForestClassifier, {**_CASCADE, "classes_": ANY_ARRAY}),
+    (GCForestClassifier, {**_CASCADE, **_CLASSES}),
     (GCForestRegressor, _CASCADE),
 ):
     _fitted = {**_fitted, "scanner_": _within(MultiGrainedScanner), "input_shape_": SIZES}
