@@ -128,10 +128,28 @@ def check_sample_weight(sample_weight: ArrayLike | None, n_rows: int) -> NDArray
 
 
 def check_labels(name: str, y: Any) -> NDArray[Any]:
-    """Return labels or values as an array (n,), or raise a ValueError."""
+    """Return labels as an array (n,), or raise a ValueError."""
+    if np.ndim(y) == 2 and np.shape(y)[1] > 1:
+        raise ValueError(
+            f"{name} has shape {np.shape(y)}, but classes are one label a row: fit a classifier "
+            "for each column, as sklearn.multioutput.MultiOutputClassifier does."
+        )
     labels: NDArray[Any] = column_or_1d(y, warn=True)
     assert_all_finite(labels, input_name=name)
     return labels
+
+
+def check_targets(name: str, y: Any) -> NDArray[Any]:
+    """Return labels or values as an array (n,), or (n, m) of m > 1 columns.
+
+    Raises a ValueError for more axes, and for NaN and infinity.
+    """
+    if np.ndim(y) != 2 or np.shape(y)[1] == 1:
+        targets: NDArray[Any] = column_or_1d(y, warn=True)
+    else:
+        targets = np.asarray(y)
+    assert_all_finite(targets, input_name=name)
+    return targets
 
 
 def check_values(name: str, y: NDArray[Any]) -> NDArray[np.float64]:

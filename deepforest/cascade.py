@@ -21,6 +21,7 @@ from deepforest._validation import (
     check_sample_weight,
     check_seed,
     check_table,
+    check_targets,
     check_values,
     unchanged_on_error,
 )
@@ -40,7 +41,13 @@ from deepforest.frames import FrameEncoder, encode_new
 from deepforest.growth import GrowthRules, Validation, grow
 from deepforest.importances import column_importances
 from deepforest.saving import SaveMixin
-from deepforest.scoring import Scoring, check_scores_classes, check_scoring, score_name
+from deepforest.scoring import (
+    Scoring,
+    check_scores_classes,
+    check_scores_targets,
+    check_scoring,
+    score_name,
+)
 from deepforest.screening import check_screening, mean_weights
 from deepforest.splits import Splits, check_cv_type, make_splits
 from deepforest.target import Target
@@ -104,13 +111,14 @@ class CascadeForestBase(SaveMixin, NamedEstimatorsMixin, BaseEstimator):
             Numbers, or a data frame of pandas or polars, whose columns may hold text,
             categories and truth values too. NaN is accepted where every estimator of the
             layer accepts it.
-        y : array-like of shape (n_samples,)
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Only regression takes several outputs.
         sample_weight : array-like of shape (n_samples,), optional
             Weights of zero or more.
         X_val : array-like of shape (n_val, n_features), optional
             Rows that no layer is trained on. Where they are given, their score
             decides the depth, instead of the mildly optimistic held-out score.
-        y_val : array-like of shape (n_val,), optional
+        y_val : array-like of shape (n_val,) or (n_val, n_outputs), optional
         groups : array-like of shape (n_samples,), optional
             Rows of one group are never split between training and held-out rows.
 
@@ -145,7 +153,7 @@ class CascadeForestBase(SaveMixin, NamedEstimatorsMixin, BaseEstimator):
             )
         categorical = self._categorical_columns()
         check_categories(estimators, categorical)
-        y = check_labels("y", y)
+        y = self._check_y("y", y)
         check_same_length(X, y=y, groups=groups)
         target = self._encode(y, check_sample_weight(sample_weight, len(X)))
         if (X_val is None) != (y_val is None):
@@ -156,14 +164,17 @@ class CascadeForestBase(SaveMixin, NamedEstimatorsMixin, BaseEstimator):
                 X_val = self._check_X(X_val, reset=False)
             except ValueError as error:
                 raise ValueError(f"X_val cannot be used: {error}") from error
-            y_val = self._check_y_val(y_val)
+            y_val = self._check_y("y_val", y_val)
             check_same_length(X_val, X_name="X_val", y_val=y_val)
+            self._check_y_val(y_val)
 
         classification = target.n_classes is not None
         scorer = check_scoring(self.scoring, classification=classification)
         classes = self._classes()
         if classes is not None:
             check_scores_classes(scorer, classes)
+        else:
+            check_scores_targets(scorer, target.width)
         seed = int(check_seed(self.random_state).randint(np.iinfo(np.int32).max))
         splits = make_splits(self.cv, X, target, groups, seed)
         grains = self._fit_grains(X, target, splits, seed)
@@ -244,8 +255,12 @@ class CascadeForestBase(SaveMixin, NamedEstimatorsMixin, BaseEstimator):
         """Return the target that the layers learn."""
         raise NotImplementedError
 
-    def _check_y_val(self, y_val: Any) -> NDArray[Any]:
-        return check_labels("y_val", y_val)
+    def _check_y(self, name: str, y: Any) -> NDArray[Any]:
+        """Return labels or values as an array, or raise a ValueError."""
+        return check_labels(name, y)
+
+    def _check_y_val(self, y_val: NDArray[Any]) -> None:
+        """Raise a ValueError unless `y_val` goes with the target that is learned."""
 
     def _validation_weight(self, y_val: NDArray[Any]) -> NDArray[np.float64] | None:
         """Return the weights (n_val,) of rows that the depth is scored on; None: all equal."""
@@ -417,12 +432,10 @@ class CascadeForestClassifier(ClassifierMixin, CascadeForestBase):
             return None
         return np.asarray(self.class_weight_[np.searchsorted(self.classes_, y_val)])
 
-    def _check_y_val(self, y_val: Any) -> NDArray[Any]:
-        labels = super()._check_y_val(y_val)
-        unknown = np.setdiff1d(labels, self.classes_)
+    def _check_y_val(self, y_val: NDArray[Any]) -> None:
+        unknown = np.setdiff1d(y_val, self.classes_)
         if len(unknown):
             raise ValueError(f"y_val holds {unknown[0]!r}, a class that y does not hold.")
-        return labels
 
     def _classes(self) -> NDArray[Any]:
         classes: NDArray[Any] = self.classes_
@@ -463,7 +476,9 @@ class CascadeForestRegressor(RegressorMixin, CascadeForestBase):
 
     Each layer gives every row the predicted values of its estimators (held out for
     training rows) and passes them on as augmented features. Layers are added until the
-    held-out score stops improving, and the values of all kept layers are combined.
+    held-out score stops improving, and the values of all kept layers are combined. Several
+    targets (y of shape (n_samples, n_outputs)) are learned together; an estimator that takes one
+    target only is fitted once for each.
 
     Parameters
     ----------
@@ -521,6 +536,8 @@ class CascadeForestRegressor(RegressorMixin, CascadeForestBase):
         With `X_val` it is the score on those rows.
     estimator_weights_ : ndarray of shape (n_layers_, n_layer_estimators)
         Weight of each estimator's value in the prediction.
+    n_outputs_ : int
+        The number of targets.
     feature_importances_ : ndarray of shape (n_features_in_,)
         Mean decrease of variance (LightGBM: gain), summing to 1: the mean over the
         estimators by their weights, where the importance of an augmented feature is handed
@@ -554,10 +571,16 @@ class CascadeForestRegressor(RegressorMixin, CascadeForestBase):
     _task: Task = "regression"
 
     def _encode(self, y: NDArray[Any], sample_weight: NDArray[np.float64] | None) -> Target:
-        return Target(check_values("y", y), sample_weight, None)
+        self.n_outputs_ = 1 if y.ndim == 1 else y.shape[1]
+        return Target(y, sample_weight, None)
 
-    def _check_y_val(self, y_val: Any) -> NDArray[Any]:
-        return check_values("y_val", super()._check_y_val(y_val))
+    def _check_y(self, name: str, y: Any) -> NDArray[Any]:
+        return check_values(name, check_targets(name, y))
+
+    def _check_y_val(self, y_val: NDArray[Any]) -> None:
+        columns = 1 if y_val.ndim == 1 else y_val.shape[1]
+        if columns != self.n_outputs_:
+            raise ValueError(f"y_val has {columns} column(s), but y has {self.n_outputs_}.")
 
     def predict(self, X: ArrayLike) -> NDArray[np.float64]:
         """Return predicted values.
@@ -568,6 +591,12 @@ class CascadeForestRegressor(RegressorMixin, CascadeForestBase):
 
         Returns
         -------
-        ndarray of shape (n_samples,)
+        ndarray of shape (n_samples,) or (n_samples, n_outputs)
         """
-        return self._combined_vectors(X)[:, 0]
+        values = self._combined_vectors(X)
+        return values[:, 0] if self.n_outputs_ == 1 else values
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from deepforest.multioutput import deviations
 from deepforest.splits import Splits, held_out_rows
 from deepforest.target import Target, Vectors
 
@@ -41,8 +42,9 @@ def select(library: Vectors, target: Target) -> NDArray[np.float64]:
     """Return the weights (M,) of greedy ensemble selection with replacement.
 
     Starting from nothing, the estimator is added (again) that lowers the loss of the
-    mean of all picks the most: log loss for classes, squared error for values. The
-    picks up to the lowest loss count; an estimator's weight is its share of them.
+    mean of all picks the most: log loss for classes, squared error for values (the mean over
+    the targets, each measured by its standard deviation, as R2 does). The picks up to the
+    lowest loss count; an estimator's weight is its share of them.
 
     Parameters
     ----------
@@ -56,14 +58,24 @@ def select(library: Vectors, target: Target) -> NDArray[np.float64]:
     models", ICML 2004.
     """
     if target.n_classes is None:
-        errors = library[:, :, 0].astype(np.float64) - target.y
+        errors = _errors(library, target)
         errors /= np.abs(errors).max() or 1.0  # squares of large values would overflow
-        weight = np.ones(errors.shape[1]) if target.sample_weight is None else target.sample_weight
+        weight = np.ones(len(target.y)) if target.sample_weight is None else target.sample_weight
+        weight = np.repeat(weight, target.width)
         # The squared error of a mean of t picks c is c'Gc / t^2 with the Gram matrix G.
         gram = (errors * weight) @ errors.T / weight.sum()
         return _pick(len(library), _SquaredError(gram))
     of_true_class = library[:, np.arange(len(target.y)), target.y].astype(np.float64)
     return _pick(len(library), _LogLoss(of_true_class, target.sample_weight))
+
+
+def _errors(library: Vectors, target: Target) -> NDArray[np.float64]:
+    """Return the errors (M, n * m) of a library (M, n, m) on m targets."""
+    values = target.y.reshape(len(target.y), -1)
+    errors = library.astype(np.float64) - values
+    if target.width > 1:
+        errors /= deviations(values, target.sample_weight)
+    return np.asarray(errors.reshape(len(library), -1))
 
 
 class _LogLoss:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
@@ -38,6 +39,7 @@ from deepforest.binning import (
 )
 from deepforest.class_weights import class_weights, weighted_by_class
 from deepforest.frames import FrameEncoder, encode_new
+from deepforest.multioutput import deviations
 from deepforest.parameters import check_parameters, count_draws, count_features, count_rows
 from deepforest.saving import SaveMixin
 from deepforest.trees import TreeCodes, Trees, codes_of_table, codes_of_windows, grow_trees
@@ -180,7 +182,7 @@ class _HistForest(SaveMixin, BaseEstimator):
         seed: int,
     ) -> tuple[Trees, NDArray[np.float64]]:
         """Grow the trees by the parameters; ``n`` is what shares of the rows refer to."""
-        return grow_trees(
+        trees, importances = grow_trees(
             codes,
             bins,
             has_missing,
@@ -198,6 +200,9 @@ class _HistForest(SaveMixin, BaseEstimator):
             n_jobs=self.n_jobs,
             verbose=self.verbose,
         )
+        if "_scale" in fitted:
+            trees = replace(trees, leaf_values=trees.leaf_values * fitted["_scale"])
+        return trees, importances
 
     def _set_fitted(
         self, trees: Trees, importances: NDArray[np.float64], fitted: dict[str, Any]
@@ -475,7 +480,8 @@ class HistForestRegressor(RegressorMixin, _HistForest):
     splitter : {"best", "random"}, default="best"
         ``"best"`` for a random forest, ``"random"`` for extra-trees.
     criterion : {"squared_error"}, default="squared_error"
-        What makes a split good: less variance, summed over the outputs.
+        What makes a split good: less variance. Of several outputs the sum, after each has been
+        divided by its standard deviation, so that units do not matter.
     max_features : {"sqrt", "log2"}, int, float or None, default=1.0
         How many features are drawn for a split; a float is a share of them, None means all.
     max_depth : int, default=None
@@ -573,13 +579,15 @@ class HistForestRegressor(RegressorMixin, _HistForest):
         # well, and does not depend on how often a row is repeated.
         seen = targets if weight is None else targets[weight > 0]
         center = (seen.min(axis=0) + seen.max(axis=0)) / 2
+        scale = np.ones(1) if targets.shape[1] == 1 else deviations(targets, weight)
         fitted = {
             "n_outputs_": targets.shape[1],
             "_n_columns": targets.shape[1],
             "_center": center,
+            "_scale": scale,
             "_flat": flat,
         }
-        return np.ascontiguousarray(targets - center), weight, fitted
+        return np.ascontiguousarray((targets - center) / scale), weight, fitted
 
     def _out_of_bag(
         self,
@@ -591,13 +599,15 @@ class HistForestRegressor(RegressorMixin, _HistForest):
     ) -> dict[str, Any]:
         asked = counts > 0
         prior = np.average(targets, axis=0, weights=weight)
-        values = np.where(asked[:, None], sums / np.maximum(counts, 1)[:, None], prior)
+        values = np.where(
+            asked[:, None], sums / np.maximum(counts, 1)[:, None], prior * fitted["_scale"]
+        )
         score = np.nan
         if weight is not None:
             asked &= weight > 0
         if asked.sum() > 1:
             score = r2_score(
-                targets[asked],
+                targets[asked] * fitted["_scale"],
                 values[asked],
                 sample_weight=None if weight is None else weight[asked],
             )

@@ -344,7 +344,7 @@ class GCForestRegressor(_ScanningMixin, CascadeForestRegressor):
         Shape of an instance.
     feature_importances_ : ndarray of shape (n_features_in_,)
         Of each value of an instance, as in `GCForestClassifier`.
-    n_layers_, layers_, layer_scores_, estimator_weights_, n_features_in_
+    n_layers_, layers_, layer_scores_, estimator_weights_, n_outputs_, n_features_in_
         As in `CascadeForestRegressor`.
 
     References

@@ -10,6 +10,7 @@ from sklearn.base import BaseEstimator
 from sklearn.dummy import DummyClassifier
 
 from deepforest.layer import CascadeLayer
+from deepforest.multioutput import ModelPerTarget
 
 Importances = NDArray[np.float64]
 
@@ -75,8 +76,13 @@ def model_importances(model: BaseEstimator) -> NDArray[Any] | None:
     """Return a fitted model's importances of its features; None where it has none.
 
     For trees the decrease of impurity, which LightGBM calls gain. (Its attribute
-    `feature_importances_` counts splits, unless it is told otherwise.)
+    `feature_importances_` counts splits, unless it is told otherwise.) Where each target has a
+    model, their mean.
     """
+    if isinstance(model, ModelPerTarget):
+        of_targets = [model_importances(of_one) for of_one in model.models]
+        known = [_normalised(own) for own in of_targets if own is not None]
+        return np.mean(known, axis=0) if known else None
     if type(model).__module__.startswith("lightgbm."):
         return np.asarray(model.booster_.feature_importance(importance_type="gain"))
     importances = getattr(model, "feature_importances_", None)

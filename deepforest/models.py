@@ -1,7 +1,7 @@
 """One model: how an estimator is fitted and what its class vectors are.
 
 A *class vector* is what an estimator says of a row: its K class probabilities,
-or for regression its predicted value (K = 1).
+or for regression the values that it predicts, one for each target (mostly K = 1).
 """
 
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.utils.validation import has_fit_parameter
 
@@ -17,6 +17,7 @@ from deepforest.binning import CodedTable
 from deepforest.categories import Columns, tell_categories
 from deepforest.estimators import import_lightgbm
 from deepforest.forest import HistForestClassifier, HistForestRegressor
+from deepforest.multioutput import ModelPerTarget, takes_several_targets
 from deepforest.target import Rows, Target, Vectors
 
 NONE_CATEGORICAL: Columns = np.empty(0, dtype=np.intp)
@@ -34,6 +35,10 @@ class Sample(NamedTuple):
         """Return some of the rows."""
         codes = None if self.codes is None else self.codes.take(rows)
         return Sample(self.X[rows], self.target.take(rows), codes, self.categorical)
+
+    def of_output(self, k: int) -> "Sample":
+        """Return the rows with one of several targets."""
+        return Sample(self.X, self.target.of_output(k), self.codes)
 
 
 def stops_early(estimator: BaseEstimator) -> bool:
@@ -84,7 +89,8 @@ def fit_model(
 ) -> BaseEstimator:
     """Fit `estimator` in place and return it, or a constant where there is one class only.
 
-    `stopping` is what the rounds of a LightGBM estimator are watched on.
+    `stopping` is what the rounds of a LightGBM estimator are watched on. Where there are several
+    targets and the estimator takes one, each gets a model of its own.
     """
     X, (y, weight, n_classes) = sample.X, sample.target
     if weight is not None and not has_fit_parameter(estimator, "sample_weight"):
@@ -94,6 +100,13 @@ def fit_model(
         )
     if n_classes is not None and np.all(y == y[0]):
         return DummyClassifier(strategy="prior").fit(X, y)
+    if sample.target.y.ndim > 1 and not takes_several_targets(estimator):
+        return ModelPerTarget(
+            [
+                fit_model(clone(estimator), sample.of_output(k), stopping and stopping.of_output(k))
+                for k in range(sample.target.width)
+            ]
+        )
     if sample.codes is not None and takes_shared_codes(estimator):
         return estimator._fit_coded(sample.codes, y, weight)
     arguments = tell_categories(estimator, sample.categorical)
@@ -180,6 +193,10 @@ def share_rounds(models: Sequence[BaseEstimator]) -> None:
     without others keeps its own; splits that hold a row out more than once share it.
     """
     boosted = [model for model in models if not isinstance(model, DummyClassifier | DummyRegressor)]
+    if boosted and isinstance(boosted[0], ModelPerTarget):
+        for of_one_target in zip(*(model.models for model in boosted), strict=True):
+            share_rounds(of_one_target)
+        return
     best = np.array([model.booster_.best_iteration for model in boosted])
     for i, model in enumerate(boosted):
         others = np.delete(best, i)
@@ -193,7 +210,8 @@ def share_rounds(models: Sequence[BaseEstimator]) -> None:
 def class_vectors(model: BaseEstimator, X: NDArray[Any], n_classes: int | None) -> Vectors:
     """Return the model's class vectors (n, K), zero for classes that it did not see."""
     if n_classes is None:
-        return np.asarray(model.predict(X), dtype=np.float64).reshape(len(X), 1)
+        values = np.asarray(model.predict(X), dtype=np.float64)
+        return values[:, None] if values.ndim == 1 else values
     return _of_all_classes(model, model.predict_proba(X), n_classes)
 
 
@@ -206,6 +224,11 @@ def _of_all_classes(model: BaseEstimator, votes: NDArray[Any], n_classes: int) -
 
 def out_of_bag_vectors(forest: BaseEstimator, target: Target) -> Vectors:
     """Return the out-of-bag class vectors (n, K); the prior for rows in every tree's bag."""
+    if isinstance(forest, ModelPerTarget):
+        votes_of_each = [
+            out_of_bag_vectors(model, target.of_output(k)) for k, model in enumerate(forest.models)
+        ]
+        return np.hstack(votes_of_each)
     name = "oob_prediction_" if target.n_classes is None else "oob_decision_function_"
     votes = np.array(getattr(forest, name), dtype=target.dtype).reshape(len(target.y), -1)
     if target.n_classes is not None:

@@ -23,6 +23,7 @@ from deepforest._validation import (
     check_sample_weight,
     check_seed,
     check_switch,
+    check_targets,
     check_values,
     unchanged_on_error,
 )
@@ -178,7 +179,7 @@ class MultiGrainedScanner(SaveMixin, NamedEstimatorsMixin, TransformerMixin, Bas
         Parameters
         ----------
         X : array-like of shape (n_samples, *shape) or (n_samples, n_values)
-        y : array-like of shape (n_samples,)
+        y : array-like of shape (n_samples,) or, continuous, (n_samples, n_outputs)
         sample_weight : array-like of shape (n_samples,), optional
         groups : array-like of shape (n_samples,), optional
             Instances of one group are never split between training and held-out.
@@ -202,7 +203,7 @@ class MultiGrainedScanner(SaveMixin, NamedEstimatorsMixin, TransformerMixin, Bas
         Parameters
         ----------
         X : array-like of shape (n_samples, *shape) or (n_samples, n_values)
-        y : array-like of shape (n_samples,)
+        y : array-like of shape (n_samples,) or, continuous, (n_samples, n_outputs)
         sample_weight : array-like of shape (n_samples,), optional
         groups : array-like of shape (n_samples,), optional
 
@@ -218,7 +219,7 @@ class MultiGrainedScanner(SaveMixin, NamedEstimatorsMixin, TransformerMixin, Bas
                 raise ValueError(
                     "MultiGrainedScanner requires y to be passed, but the target y is None."
                 )
-            labels = check_labels("y", y)
+            labels = check_targets("y", y)
             check_same_length(arrays, y=labels, groups=groups)
             target = self._encode(labels, check_sample_weight(sample_weight, len(arrays)))
             seed = int(check_seed(self.random_state).randint(np.iinfo(np.int32).max))
@@ -241,7 +242,7 @@ class MultiGrainedScanner(SaveMixin, NamedEstimatorsMixin, TransformerMixin, Bas
         return self._transform_grains(arrays, side_by_side=True)[0]
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
-        """Return names that say grain, estimator, pooled position and class.
+        """Return names that say grain, estimator, pooled position and class (or target).
 
         Values that are passed through are called by their place, as in "value_3_5".
 
@@ -254,10 +255,11 @@ class MultiGrainedScanner(SaveMixin, NamedEstimatorsMixin, TransformerMixin, Bas
         ndarray of str of shape (n_features_out,)
         """
         check_is_fitted(self)
+        labels = range(len(self._prior)) if self.classes_ is None else self.classes_
         names = feature_names(
             [grain.layout for grain in self.grains_],
             [estimator for estimator, _ in self._estimators(self._fitted_task())],
-            [""] if self.classes_ is None else [f"_{label}" for label in self.classes_],
+            [""] if len(labels) == 1 and self.classes_ is None else [f"_{k}" for k in labels],
         )
         if self.passthrough:
             names += [
@@ -317,9 +319,11 @@ class MultiGrainedScanner(SaveMixin, NamedEstimatorsMixin, TransformerMixin, Bas
         `side_by_side` puts them into one array.
         """
         check_nan(arrays, self._estimators(self._fitted_task()), name="estimators")
-        unknown = Target(
-            np.zeros(len(arrays)), None, None if self.classes_ is None else len(self.classes_)
-        )
+        if self.classes_ is None and len(self._prior) > 1:
+            unknown = Target(np.zeros((len(arrays), len(self._prior))), None, None)
+        else:
+            n_classes = None if self.classes_ is None else len(self.classes_)
+            unknown = Target(np.zeros(len(arrays)), None, n_classes)
         layouts = [grain.layout for grain in self.grains_]
         features, parts = self._empty_features(arrays, layouts, unknown.dtype, side_by_side)
         n_said = sum(
@@ -410,10 +414,11 @@ class MultiGrainedScanner(SaveMixin, NamedEstimatorsMixin, TransformerMixin, Bas
     def _encode(self, y: NDArray[Any], sample_weight: NDArray[np.float64] | None) -> Target:
         kind = self.target_type
         if kind == "auto":
-            kind = "continuous" if type_of_target(y) == "continuous" else "classes"
+            kind = "continuous" if type_of_target(y).startswith("continuous") else "classes"
         if kind == "continuous":
             self.classes_ = None
             return Target(check_values("y", y), sample_weight, None)
+        y = check_labels("y", y)
         check_classification_targets(y)
         self.classes_, encoded = np.unique(y, return_inverse=True)
         return Target(encoded.astype(np.int64), sample_weight, len(self.classes_))

@@ -40,7 +40,7 @@ class _HeldOutRegressor(RegressorMixin, BaseEstimator):
         return True
 
     def predict(self, X: NDArray[Any]) -> NDArray[Any]:
-        return X[:, 0]
+        return X[:, 0] if X.shape[1] == 1 else X
 
 
 class _ScorerByName:
@@ -145,6 +145,23 @@ def check_scores_classes(scorer: Scorer, classes: NDArray[Any]) -> None:
         ) from error
 
 
+def check_scores_targets(scorer: Scorer, n_targets: int) -> None:
+    """Raise a ValueError if a scorer from `check_scoring` does not take that many targets.
+
+    So it is known before a layer is trained. Only scikit-learn's scorers are asked.
+    """
+    if not isinstance(scorer, _ScorerByName):
+        return
+    y = np.arange(1.0, 4.0)[:, None] + np.arange(n_targets)
+    try:
+        scorer(_HeldOutRegressor(), y + 0.5, y if n_targets > 1 else y[:, 0])
+    except ValueError as error:
+        raise ValueError(
+            f"scoring={scorer!r} does not take the {n_targets} targets of y: choose another one, "
+            f"such as 'r2'. It said: {error}"
+        ) from error
+
+
 def held_out_score(
     scorer: Scorer,
     y: NDArray[Any],
@@ -159,7 +176,7 @@ def held_out_score(
     ----------
     scorer : callable
         From `check_scoring`.
-    y : ndarray (n,)
+    y : ndarray (n,) or (n, m)
         The user's labels or values.
     vectors : ndarray (n, K)
     classes : ndarray (K,) or None

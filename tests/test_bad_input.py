@@ -110,9 +110,48 @@ def test_nan_in_y(kind):
     assert_refused(kind, "y contains NaN", y=y)
 
 
+@pytest.mark.parametrize("kind", ["cascade", "gcforest", "scanner"])
+def test_labels_of_two_columns(kind):
+    message = r"y has shape \(24, 2\), but classes are one label a row.*MultiOutputClassifier"
+    assert_refused(kind, message, y=np.zeros((24, 2), dtype=int))
+
+
 @all_kinds
-def test_y_of_two_columns(kind):
-    assert_refused(kind, "y should be a 1d array", y=np.zeros((24, 2)))
+def test_y_of_three_axes(kind):
+    assert_refused(kind, "Found array with dim 3", y=np.zeros((24, 2, 2)))
+
+
+@pytest.mark.parametrize("kind", ["cascade_values", "gcforest_values"])
+@pytest.mark.parametrize(
+    ("y_val", "message"),
+    [
+        (np.zeros(24), r"y_val has 1 column\(s\), but y has 2"),
+        (np.zeros((24, 3)), r"y_val has 3 column\(s\), but y has 2"),
+        (np.zeros((23, 2)), "y_val has 23 entries, but X_val has 24 rows"),
+    ],
+)
+def test_y_val_of_other_targets(kind, y_val, message):
+    X, _ = good()
+    assert_refused(kind, message, y=np.arange(48.0).reshape(24, 2), X_val=X, y_val=y_val)
+
+
+@pytest.mark.parametrize("kind", ["cascade_values", "gcforest_values"])
+def test_nan_and_text_in_one_of_two_targets(kind):
+    y = np.arange(48.0).reshape(24, 2)
+    y[3, 1] = np.nan
+    assert_refused(kind, "y contains NaN", y=y)
+    text = np.array([["1", "a"]] * 24)
+    assert_refused(kind, "y holds values that are no numbers", y=text)
+
+
+@pytest.mark.parametrize("kind", ["cascade_values", "gcforest_values"])
+def test_a_score_of_one_target_only(kind):
+    assert_refused(
+        kind,
+        "scoring='neg_max_error' does not take the 2 targets of y: choose another one, such as 'r2'",
+        y=np.arange(48.0).reshape(24, 2),
+        parameters={"scoring": "neg_max_error"},
+    )
 
 
 @pytest.mark.parametrize("kind", ["cascade_values", "gcforest_values"])
