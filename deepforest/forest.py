@@ -41,6 +41,7 @@ from deepforest.class_weights import class_weights, weighted_by_class
 from deepforest.frames import FrameEncoder, encode_new
 from deepforest.multioutput import deviations
 from deepforest.parameters import check_parameters, count_draws, count_features, count_rows
+from deepforest.quantiles import check_quantiles, conditional_quantiles, leaf_targets
 from deepforest.saving import SaveMixin
 from deepforest.trees import TreeCodes, Trees, codes_of_table, codes_of_windows, grow_trees
 
@@ -123,6 +124,7 @@ class _HistForest(SaveMixin, BaseEstimator):
                 table.by_rows, fitted["_n_columns"], self.n_jobs, np.packbits(bags, axis=1)
             )
             fitted |= self._out_of_bag(sums, counts, targets, weight, fitted)
+        fitted |= self._kept(trees, table, rows, y)
         self._set_fitted(trees, importances, fitted)
         return self
 
@@ -230,6 +232,16 @@ class _HistForest(SaveMixin, BaseEstimator):
         fitted: dict[str, Any],
     ) -> dict[str, Any]:
         """Return the fitted attributes about out-of-bag votes."""
+
+    def _kept(
+        self,
+        trees: Trees,
+        table: CodedTable,
+        rows: Callable[[int], TreeRows],
+        y: ArrayLike,
+    ) -> dict[str, Any]:
+        """Return the fitted attributes that keep the training rows in mind."""
+        return {}
 
     def _values(self, X: ArrayLike) -> NDArray[Any]:
         """Return validated ``X`` as prediction reads it: real values, or codes."""
@@ -501,6 +513,9 @@ class HistForestRegressor(RegressorMixin, _HistForest):
         Which features are categories, as in `HistForestClassifier`.
     oob_score : bool, default=False
         Whether to compute out-of-bag predictions. Needs ``bootstrap=True``.
+    keep_targets : bool, default=False
+        Whether to keep the training targets of each leaf, which ``predict_quantiles`` needs. Takes
+        about 8 bytes for each row and tree.
     n_jobs : int, default=None
         How many threads grow trees. Results do not depend on it.
     random_state : int, RandomState instance or None, default=None
@@ -549,6 +564,7 @@ class HistForestRegressor(RegressorMixin, _HistForest):
         max_bins: int = 255,
         categorical_features: ArrayLike | str | None = "from_dtype",
         oob_score: bool = False,
+        keep_targets: bool = False,
         n_jobs: int | None = None,
         random_state: int | np.random.RandomState | None = None,
         verbose: int = 0,
@@ -565,6 +581,7 @@ class HistForestRegressor(RegressorMixin, _HistForest):
         self.max_bins = max_bins
         self.categorical_features = categorical_features
         self.oob_score = oob_score
+        self.keep_targets = keep_targets
         self.n_jobs = n_jobs
         self.random_state = random_state
         self.verbose = verbose
@@ -626,6 +643,74 @@ class HistForestRegressor(RegressorMixin, _HistForest):
         values : array of float64, shape (n_samples,) or (n_samples, n_outputs)
         """
         return self._shape(self._mean(self._values(X)))
+
+    def predict_quantiles(
+        self, X: ArrayLike, quantiles: ArrayLike = (0.05, 0.5, 0.95)
+    ) -> NDArray[np.float64]:
+        """Return quantiles of the targets, given the features.
+
+        They are those of the training targets in the leaves that a row falls into: a tree weighs
+        the rows that it was grown on in the leaf, and the forest takes the mean of its trees [1]_.
+        The mean by these weights is what ``predict`` returns.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        quantiles : float or array-like of shape (n_quantiles,), default=(0.05, 0.5, 0.95)
+            From 0 to 1.
+
+        Returns
+        -------
+        values : array of float64, shape (n_samples, n_quantiles)
+            (n_samples, n_outputs, n_quantiles) of several outputs, each by itself; without the
+            last axis where ``quantiles`` is one number. Each is one of the training targets.
+
+        Raises
+        ------
+        ValueError
+            If the forest was not fitted with ``keep_targets=True``, or for a quantile below 0 or
+            above 1.
+
+        References
+        ----------
+        .. [1] N. Meinshausen, "Quantile Regression Forests", JMLR 7, 2006.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_diabetes
+        >>> from deepforest import HistForestRegressor
+        >>> X, y = load_diabetes(return_X_y=True)
+        >>> forest = HistForestRegressor(keep_targets=True, random_state=0).fit(X[:300], y[:300])
+        >>> low, high = forest.predict_quantiles(X[300:], [0.05, 0.95]).T
+        >>> bool(0.85 < ((low <= y[300:]) & (y[300:] <= high)).mean() <= 1)
+        True
+        """
+        levels = check_quantiles(quantiles)
+        values = self._values(X)
+        if self._leaf_targets is None:
+            raise ValueError(
+                f"keep_targets={self.keep_targets!r}, but predict_quantiles needs the training "
+                "targets in the leaves: set keep_targets=True and fit again."
+            )
+        leaves = self.trees_.leaves(values, self.n_jobs).astype(np.int64) + self.trees_.roots
+        found = conditional_quantiles(self._leaf_targets, leaves, levels)
+        if np.ndim(quantiles) == 0:
+            found = found[:, :, 0]
+        return found[:, 0] if self._flat else found
+
+    def _kept(
+        self,
+        trees: Trees,
+        table: CodedTable,
+        rows: Callable[[int], TreeRows],
+        y: ArrayLike,
+    ) -> dict[str, Any]:
+        if not self.keep_targets:
+            return {"_leaf_targets": None}
+        leaves = trees.leaves(table.by_rows, self.n_jobs).astype(np.int64) + trees.roots
+        counts = np.stack([rows(number).weight for number in range(len(trees.roots))])
+        targets = np.asarray(y, dtype=np.float64).reshape(len(leaves), -1)
+        return {"_leaf_targets": leaf_targets(leaves, counts, targets, len(trees.feature))}
 
     def _predict_coded(self, table: CodedTable) -> NDArray[np.float64]:
         """As ``predict``, from codes with the same bins as in ``_fit_coded``."""

@@ -6,7 +6,7 @@ from math import ceil, log2, sqrt
 from numbers import Integral, Real
 from typing import Any
 
-from deepforest._validation import check_choice, check_integer
+from deepforest._validation import check_choice, check_integer, check_switch
 from deepforest.binning import check_max_bins
 
 
@@ -32,6 +32,8 @@ def check_parameters(forest: Any) -> None:
                 f"max_samples={forest.max_samples!r} needs bootstrap=True: without it every tree "
                 "sees all rows. Set max_samples=None or bootstrap=True."
             )
+    if hasattr(forest, "keep_targets"):
+        check_switch("keep_targets", forest.keep_targets)
     if forest.oob_score and not forest.bootstrap:
         raise ValueError(
             "oob_score=True needs bootstrap=True: without it no row is out of bag. "

@@ -1,6 +1,7 @@
 """Slow, obvious twins of what the library computes with arrays."""
 
 import math
+from fractions import Fraction
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -170,3 +171,22 @@ def value_importances(features, layout, models, shape):
                 values[at] += by_position[block].sum() / len(windows) * own
     inside = tuple(slice(p, p + side) for p, side in zip(grid.padding, shape, strict=False))
     return values[inside].ravel()
+
+
+def forest_quantile(asked, leaves, counts, target, level):
+    """The least target at which the weights of a forest's leaves sum to a level, in fractions.
+
+    `asked` are the leaves of one row, one a tree; `leaves` (n, n_trees) those of the training
+    rows, and `counts` (n_trees, n) how often each was drawn.
+    """
+    weights = [Fraction(0)] * len(target)
+    for t, leaf in enumerate(asked):
+        in_leaf = [i for i in range(len(target)) if leaves[i, t] == leaf]
+        total = sum(int(counts[t, i]) for i in in_leaf)
+        for i in in_leaf:
+            weights[i] += Fraction(int(counts[t, i]), total * len(asked))
+    for y in sorted(set(target)):
+        up_to = sum(w for w, value in zip(weights, target, strict=True) if value <= y)
+        if up_to >= level and up_to > 0:
+            return y
+    raise AssertionError("the weights do not sum to 1")

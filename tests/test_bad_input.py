@@ -148,7 +148,7 @@ def test_nan_and_text_in_one_of_two_targets(kind):
 def test_a_score_of_one_target_only(kind):
     assert_refused(
         kind,
-        "scoring='neg_max_error' does not take the 2 targets of y: choose another one, such as 'r2'",
+        "scoring='neg_max_error' does not take the 2 targets of y: choose another one",
         y=np.arange(48.0).reshape(24, 2),
         parameters={"scoring": "neg_max_error"},
     )
