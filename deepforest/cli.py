@@ -1,24 +1,61 @@
 """The command `deepforest`."""
 
-import logging
+import csv
+import io
 from pathlib import Path
 from time import perf_counter
-from typing import Annotated
+from typing import Annotated, Any
 
+import numpy as np
 import typer
-from rich.console import Console
-from rich.logging import RichHandler
-from rich.table import Table
+from numpy.typing import NDArray
+from sklearn.base import is_classifier
 
+import deepforest
 from deepforest import __version__
 from deepforest.cascade import CascadeForestBase
-from deepforest.config import ConfigError, load_config, packaged_config
+from deepforest.cli_config import config_app, convert
+from deepforest.cli_data import (
+    DataPath,
+    Drop,
+    Features,
+    ImageSize,
+    Jobs,
+    Json,
+    ModelPath,
+    Target,
+    check_writable,
+    image_shape,
+    in_words,
+    with_target,
+)
+from deepforest.cli_tune import tune
+from deepforest.config import load_config, packaged_config
+from deepforest.config_files import write_bytes, write_text
+from deepforest.console import (
+    FAILED,
+    WRONG_USE,
+    end,
+    ends_cleanly,
+    progress,
+    say,
+    show_json,
+    show_table,
+)
+from deepforest.data_files import DataError, Fitted, read_data
 from deepforest.demo import digits_split, draw_scores, fit_and_score, rivals
+from deepforest.summary import new_scores, summary
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Deep forests (gcForest).")
-console = Console(stderr=True)  # for people; data goes to stdout
-
-WRONG_USE = 2
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Deep forests (gcForest): deep models of trees.",
+    epilog="Exit status: 0 done, 1 failed, 2 wrong use, 130 interrupted.",
+)
+app.add_typer(config_app, name="config")
+app.command()(convert)
+app.command()(tune)
 
 
 def _show_version(wanted: bool) -> None:
@@ -37,6 +74,190 @@ def main(
 
 
 @app.command()
+@ends_cleanly
+def fit(
+    config: Annotated[Path, typer.Argument(help="A config file: TOML, JSON or YAML.")],
+    data: DataPath,
+    target: Target = None,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Where the model is written.")
+    ] = Path("model.deepforest"),
+    validation: Annotated[
+        Path | None, typer.Option(help="Data that choose the depth instead of held-out rows.")
+    ] = None,
+    features: Features = None,
+    drop: Drop = None,
+    image_size: ImageSize = None,
+    n_jobs: Jobs = None,
+    as_json: Json = False,
+) -> None:
+    """Fit the model of a config file and write it to one file."""
+    estimator = load_config(config)
+    check_writable(output)
+    options: dict[str, Any] = {"target": target, "features": features, "drop": drop or ()}
+    X, y = with_target(data, read_data(data, image_size=image_shape(image_size), **options))
+    held_out: dict[str, Any] = {}
+    if validation is not None:
+        fitted = None if hasattr(X, "columns") else Fitted(None, X.shape[1:])
+        X_val, y_val = with_target(validation, read_data(validation, fitted=fitted, **options))
+        held_out = {"X_val": X_val, "y_val": y_val}
+    if n_jobs is not None:
+        estimator.set_params(n_jobs=n_jobs)
+    say(f"{type(estimator).__name__} on {in_words(X)}")
+    start = perf_counter()
+    with progress(estimator.max_layers):
+        estimator.fit(X, y, **held_out)
+    seconds = perf_counter() - start
+    estimator.save(output)
+    scores = [float(score) for score in estimator.layer_scores_]
+    say(f"kept {estimator.n_layers_} of {len(scores)} layers after {seconds:.1f} s: {output}")
+    if as_json:
+        show_json(
+            {
+                "model": str(output),
+                "n_layers": int(estimator.n_layers_),
+                "layer_scores": scores,
+                "seconds": seconds,
+            }
+        )
+
+
+@app.command()
+@ends_cleanly
+def predict(
+    model: ModelPath,
+    data: DataPath,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="A .csv or .npy file; default: stdout.")
+    ] = None,
+    proba: Annotated[bool, typer.Option("--proba", help="Class probabilities too.")] = False,
+    target: Target = None,
+    features: Features = None,
+    drop: Drop = None,
+    n_jobs: Jobs = None,
+    as_json: Json = False,
+) -> None:
+    """Predict the rows of a data file, as CSV."""
+    if output is not None:
+        check_writable(output)
+        if output.suffix not in (".csv", ".npy"):
+            raise DataError(f"{output}: predictions are written to .csv or .npy.")
+    estimator = _load(model, n_jobs)
+    if proba and not is_classifier(estimator):
+        end(WRONG_USE, f"{model}: --proba is for classification, and this model predicts values.")
+    read = read_data(
+        data, target=target, features=features, drop=drop or (), fitted=Fitted.of(estimator)
+    )
+    probability = estimator.predict_proba(read.X) if proba else None
+    said = estimator.predict(read.X)
+    if as_json:
+        result: dict[str, Any] = {"predictions": said.tolist()}
+        if probability is not None:
+            result |= {"classes": estimator.classes_.tolist(), "proba": probability.tolist()}
+        if read.names is not None:
+            result["files"] = read.names
+        show_json(result)
+    if output is not None and output.suffix == ".npy":
+        file = io.BytesIO()
+        np.save(file, said if probability is None else probability, allow_pickle=False)
+        write_bytes(output, file.getvalue())
+    elif output is not None:
+        write_text(output, _as_csv(estimator, said, probability, read.names))
+    elif not as_json:
+        typer.echo(_as_csv(estimator, said, probability, read.names), nl=False)
+    if output is not None:
+        say(f"{len(said)} predictions: {output}")
+
+
+def _as_csv(
+    estimator: CascadeForestBase,
+    said: NDArray[Any],
+    probability: NDArray[np.float64] | None,
+    names: list[str] | None,
+) -> str:
+    """Return predictions as the text of a CSV file, one row each."""
+    columns = {} if names is None else {"file": names}
+    columns["prediction"] = said.tolist()
+    if probability is not None:
+        for label, of_class in zip(estimator.classes_.tolist(), probability.T, strict=True):
+            columns[f"probability_{label}"] = of_class.tolist()
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(zip(*columns.values(), strict=True))
+    return text.getvalue()
+
+
+@app.command()
+@ends_cleanly
+def evaluate(
+    model: ModelPath,
+    data: DataPath,
+    target: Target = None,
+    features: Features = None,
+    drop: Drop = None,
+    n_jobs: Jobs = None,
+    as_json: Json = False,
+) -> None:
+    """Score a model on data with known labels or values."""
+    estimator = _load(model, n_jobs)
+    fitted = Fitted.of(estimator)
+    X, y = with_target(
+        data, read_data(data, target=target, features=features, drop=drop or (), fitted=fitted)
+    )
+    scores = new_scores(estimator, X, y)
+    if as_json:
+        show_json({"n_rows": len(y), **scores})
+    else:
+        say(f"{model.name} on {in_words(X)}")
+        show_table(["score", "value"], list(scores.items()))
+
+
+@app.command()
+@ends_cleanly
+def inspect(
+    model: ModelPath,
+    top: Annotated[int, typer.Option(help="How many features, by importance.", min=0)] = 20,
+    as_json: Json = False,
+) -> None:
+    """Show what a model is made of: layers, scores, weights, sizes and importances."""
+    content = summary(_load(model, None))
+    content["bytes"] = model.stat().st_size
+    if as_json:
+        show_json(content)
+        return
+    classes = f", {len(content['classes'])} classes" if "classes" in content else ""
+    say(
+        f"{content['estimator']}: {content['n_layers']} layers, {content['n_features']} features"
+        f"{classes}, {content['bytes'] / 1e6:.1f} MB"
+    )
+    for grain in content.get("grains", ()):
+        size = "x".join(map(str, grain["window"]))
+        pooled = "x".join(map(str, grain["pooled"]))
+        trees = sum(estimator["trees"] for estimator in grain["estimators"])
+        say(f"windows of {size}: class vectors at {pooled} places, {trees} trees")
+    columns = ["layer", content["score"], "estimator", "kind", "models", "trees", "nodes", "weight"]
+    rows = [
+        [layer["layer"], layer["score"], *(part[key] for key in ("name", *columns[3:]))]
+        for layer in content["layers"]
+        for part in layer["estimators"]
+    ]
+    show_table(columns, rows)
+    cut = content["layer_scores"][content["n_layers"] :]
+    if cut:
+        say(f"behind them and cut off: {', '.join(f'{score:.4f}' for score in cut)}")
+    for screen in content.get("screens", ()):
+        say(
+            f"{screen['share']:.1%} of the training rows left behind layer {screen['behind_layer']}"
+        )
+    if content["importances"] is None:
+        say("no importances: the layers see class vectors, or no estimator has any")
+    else:
+        show_table(["feature", "importance"], [[*i.values()] for i in content["importances"][:top]])
+
+
+@app.command()
+@ends_cleanly
 def demo(
     config: Annotated[
         Path | None, typer.Option(help="A config file for 8x8 images; default: the packaged one.")
@@ -48,50 +269,33 @@ def demo(
 ) -> None:
     """Learn scikit-learn's digits, beside an MLP, a random forest and LightGBM."""
     start = perf_counter()
-    estimator = _load(packaged_config("digits") if config is None else config)
-    estimator.set_params(n_jobs=n_jobs, verbose=1)
-    _log_to_console()
+    estimator = load_config(packaged_config("digits") if config is None else config)
+    estimator.set_params(n_jobs=n_jobs)
     split = digits_split()
-    console.print(
-        f"{len(split.y_train)} training and {len(split.y_test)} test images of 8x8 pixels"
-    )
-    result = fit_and_score("deep forest", estimator, split, as_rows=False)
-    console.print(
-        f"kept {estimator.n_layers_} of {len(estimator.layer_scores_)} layers "
-        f"after {result.seconds:.1f} s"
-    )
+    say(f"{len(split.y_train)} training and {len(split.y_test)} test images of 8x8 pixels")
+    with progress(estimator.max_layers):
+        result = fit_and_score("deep forest", estimator, split, as_rows=False)
+    kept = f"{estimator.n_layers_} of {len(estimator.layer_scores_)} layers"
+    say(f"kept {kept} after {result.seconds:.1f} s")
     results = [result]
     for name, rival in rivals(n_jobs):
         results.append(fit_and_score(name, rival, split, as_rows=True))
-
-    table = Table("model", "test accuracy", "fit seconds")
-    best = max(r.accuracy for r in results)
-    for r in results:
-        style = "bold" if r.accuracy == best else None
-        table.add_row(r.name, f"{r.accuracy:.4f}", f"{r.seconds:.1f}", style=style)
-    Console().print(table)
+    columns = ["model", "test accuracy", "fit seconds"]
+    show_table(columns, [[r.name, f"{r.accuracy:.4f}", f"{r.seconds:.1f}"] for r in results])
     try:
         draw_scores(estimator.layer_scores_, estimator.n_layers_, result.accuracy, picture)
     except ImportError:
-        console.print("no picture, because matplotlib is missing: pip install 'gcforest\\[plot]'")
+        say("no picture, because matplotlib is missing: pip install 'gcforest[plot]'")
     else:
-        console.print(f"score by layer: {picture}")
-    console.print(f"all done in {perf_counter() - start:.0f} s")
+        say(f"score by layer: {picture}")
+    say(f"all done in {perf_counter() - start:.0f} s")
 
 
-def _load(config: Path) -> CascadeForestBase:
-    """Return the estimator of a config file, or end the program with status 2."""
-    try:
-        return load_config(config)
-    except (ConfigError, OSError) as error:
-        console.print(str(error), style="red", markup=False)
-        raise typer.Exit(WRONG_USE) from error
-
-
-def _log_to_console() -> None:
-    logger = logging.getLogger("deepforest")
-    logger.setLevel(logging.INFO)
-    logger.handlers = [
-        RichHandler(console=console, show_time=False, show_level=False, show_path=False)
-    ]
-    logger.propagate = False
+def _load(model: Path, n_jobs: int | None) -> CascadeForestBase:
+    """Return the estimator of a model file."""
+    if not model.is_file():
+        raise DataError(f"{model}: there is no such model file.")
+    estimator = deepforest.load(model)
+    if not isinstance(estimator, CascadeForestBase):
+        end(FAILED, f"{model}: a {type(estimator).__name__} cannot be used by the commands.")
+    return estimator if n_jobs is None else estimator.set_params(n_jobs=n_jobs)

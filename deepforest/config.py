@@ -2,8 +2,6 @@
 
 import re
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.resources import files
 from numbers import Real
 from os import PathLike
@@ -20,6 +18,7 @@ from deepforest.config_files import (
     ConfigWarning,
     Content,
     content_text,
+    errors_of,
     read_content,
     write_text,
 )
@@ -98,15 +97,6 @@ def read_config(path: Path) -> tuple[Content, list[str]]:
         return content, []
     with errors_of(path):
         return gcforest_content(content)
-
-
-@contextmanager
-def errors_of(path: Path) -> Iterator[None]:
-    """Put the file's name before the message of a ConfigError."""
-    try:
-        yield
-    except ConfigError as error:
-        raise ConfigError(f"{path}: {error}") from error.__cause__
 
 
 def dump_config(estimator: CascadeForestBase, path: str | PathLike[str]) -> None:

@@ -81,7 +81,7 @@ def model_importances(model: BaseEstimator) -> NDArray[Any] | None:
     """
     if isinstance(model, ModelPerTarget):
         of_targets = [model_importances(of_one) for of_one in model.models]
-        known = [_normalised(own) for own in of_targets if own is not None]
+        known = [normalised(own) for own in of_targets if own is not None]
         return np.mean(known, axis=0) if known else None
     if type(model).__module__.startswith("lightgbm."):
         return np.asarray(model.booster_.feature_importance(importance_type="gain"))
