@@ -81,7 +81,7 @@ def fit(
     target: Target = None,
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Where the model is written.")
-    ] = Path("model.deepforest"),
+    ] = Path("model.dforest"),
     validation: Annotated[
         Path | None, typer.Option(help="Data that choose the depth instead of held-out rows.")
     ] = None,

@@ -164,16 +164,15 @@ def task_of(content: Content) -> Task:
 def make_estimator(content: Content) -> CascadeForestBase:
     """Return the unfitted estimator that the content of a config file describes."""
     task = task_of(content)
-    scanning = "scanner" in content
-    tables = table_keys(task, scanning=scanning)
-    top = ["task", "cascade", "scanner", "tune", *tables[""]]
-    check_keys("", content, top, tables)
+    tables = table_keys(task, scanning="scanner" in content)
+    all_tables = table_keys(task)
+    check_keys("", content, ["task", "scanner", "cascade", "tune", *tables[""]], all_tables)
     arguments: dict[str, Any] = {}
     paths: dict[str, str] = {}  # where in the file each argument stands
     for table, keys in tables.items():
         if table:
             entries = check_table(table, content.get(table, {}))
-            check_keys(table, entries, keys, {t: k for t, k in tables.items() if t != table})
+            check_keys(table, entries, keys, {t: k for t, k in all_tables.items() if t != table})
         else:
             entries = {key: value for key, value in content.items() if key in keys}
         for name, value in entries.items():
@@ -295,8 +294,6 @@ def content_of(estimator: CascadeForestBase) -> Content:
     if scanning:
         content["scanner"] = {}
     for table, keys in table_keys(task, scanning=scanning).items():
-        if table == "scanner" and table not in content:
-            continue
         for name, key in keys.items():
             value = parameters[key.parameter]
             if _same(value, key.default):

@@ -45,24 +45,26 @@ class Key(NamedTuple):
 Keys = dict[str, Key]  # by their names
 
 
-def table_keys(task: Task, *, scanning: bool = False) -> dict[str, Keys]:
-    """Return the keys of the tables "", "scanner" and "cascade".
+def table_keys(task: Task, *, scanning: bool = True) -> dict[str, Keys]:
+    """Return the keys of the tables "" (the top of the file), "scanner" and "cascade".
 
-    Behind a scanner the cascade lacks those keys that speak of the columns of a table.
+    Without `scanning` there is no table "scanner", and "cascade" has the keys of a cascade
+    that takes tables.
     """
-    of_cascade, of_both = _keys(CASCADES[task]), _keys(SCANNING[task])
-    of_scanner = {name: key for name, key in of_both.items() if name not in of_cascade}
+    of_cascade = _keys(CASCADES[task])
+    own = _keys(SCANNING[task]) if scanning else of_cascade
+    tables = {"": {name: of_cascade[name] for name in SHARED}}
     if scanning:
-        of_cascade = {name: key for name, key in of_cascade.items() if name in of_both}
-    return {
-        "": {name: of_cascade[name] for name in SHARED},
         # `scan_estimators` and `n_scan_estimators` say whose they are; the table does here.
-        "scanner": {
+        tables["scanner"] = {
             name.replace("scan_", ""): key._replace(name=name.replace("scan_", ""))
-            for name, key in of_scanner.items()
-        },
-        "cascade": {name: key for name, key in of_cascade.items() if name not in SHARED},
+            for name, key in own.items()
+            if name not in of_cascade
+        }
+    tables["cascade"] = {
+        name: key for name, key in of_cascade.items() if name in own and name not in SHARED
     }
+    return tables
 
 
 def _keys(kind: type[CascadeForestBase]) -> Keys:

@@ -82,8 +82,8 @@ def read_tuning(content: Content) -> Tuning:
         raise ConfigError("the file has no table [tune] with candidate values to try.")
     task = task_of(content)
     table = check_table("tune", content["tune"])
-    tables = table_keys(task, scanning="scanner" in content)
-    del tables[""]
+    scanning = "scanner" in content
+    tables = {k: keys for k, keys in table_keys(task, scanning=scanning).items() if k}
     check_keys("tune", table, [*SETTINGS, *tables])
     settings = {name: table.get(name, default) for name, (default, _) in SETTINGS.items()}
     base = {key: value for key, value in content.items() if key != "tune"}

@@ -76,6 +76,7 @@ own parameters. Keys of `class_weight` that are written as integers are integers
 | type | classification | regression |
 |---|---|---|
 """
+NOT_SCANNING = " (Not beside a `[scanner]`.)"
 FOREST = """
 Parameters of `random_forest`, `extra_trees` (the same with `splitter = "random"`) and
 `completely_random` (`max_features = 1` besides):
@@ -129,7 +130,8 @@ def page() -> str:
     """Return the text of docs/config.md."""
     head = ["| key | accepted | default | what it is |", "|---|---|---|---|"]
     lines = [TOP]
-    for table, keys in table_keys("classification").items():
+    scanning = table_keys("classification")
+    for table, keys in (scanning | table_keys("classification", scanning=False)).items():
         lines += [HEADINGS[table], "", *head]
         if not table:
             lines.append(
@@ -141,7 +143,12 @@ def page() -> str:
                 )
             )
         lines += [
-            _row(f"`{key.name}`", key.accepted, _default(key.default), _plain(key.meaning))
+            _row(
+                f"`{key.name}`",
+                key.accepted,
+                _default(key.default),
+                _plain(key.meaning) + ("" if key.name in scanning[table] else NOT_SCANNING),
+            )
             for key in keys.values()
             if key.name != "estimators"
         ]

@@ -176,8 +176,11 @@ def test_an_interrupted_write_leaves_the_old_file(tmp_path, monkeypatch):
 @pytest.mark.parametrize("scanning", [False, True])
 def test_every_parameter_of_the_constructors_has_a_key_with_a_meaning(task, scanning):
     kind = (SCANNING if scanning else CASCADES)[task]
-    tables = table_keys(task, scanning=scanning)
-    keys = [key for of_table in tables.values() for key in of_table.values()]
+    keys = [
+        key
+        for of_table in table_keys(task, scanning=scanning).values()
+        for key in of_table.values()
+    ]
     by_parameter = {key.parameter: key for key in keys}
     assert len(by_parameter) == len(keys)
     for name, parameter in inspect.signature(kind).parameters.items():
@@ -186,12 +189,13 @@ def test_every_parameter_of_the_constructors_has_a_key_with_a_meaning(task, scan
 
 
 @pytest.mark.parametrize("task", ["classification", "regression"])
-def test_every_key_can_be_set_to_its_default(task):
+@pytest.mark.parametrize("scanning", [False, True])
+def test_every_key_can_be_set_to_its_default(task, scanning):
     content = {"task": task}
-    for table, keys in table_keys(task, scanning=True).items():
+    for table, keys in table_keys(task, scanning=scanning).items():
         entries = content.setdefault(table, {}) if table else content
         entries |= {name: json.loads(json.dumps(key.default)) for name, key in keys.items()}
-    assert written(make_estimator(content)) == written(SCANNING[task]())
+    assert written(make_estimator(content)) == written((SCANNING if scanning else CASCADES)[task]())
 
 
 @pytest.mark.parametrize("kind", [HistForestClassifier, HistForestRegressor])
