@@ -179,7 +179,7 @@ def make_estimator(content: Content) -> CascadeForestBase:
             parameter = keys[name].parameter
             paths[parameter] = path = f"{table}.{name}" if table else name
             arguments[parameter] = argument_of(path, value, task)
-    estimator = (SCANNING if scanning else CASCADES)[task](**arguments)
+    estimator = (SCANNING if "scanner" in content else CASCADES)[task](**arguments)
     try:
         estimator._check_parameters()
     except (TypeError, ValueError) as error:
