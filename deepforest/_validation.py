@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from difflib import get_close_matches
 from math import prod
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,6 +15,8 @@ from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import Pipeline
 from sklearn.utils import assert_all_finite, check_random_state, get_tags
 from sklearn.utils.validation import column_or_1d, validate_data
+
+from deepforest.sparse import canonical, table_dtype
 
 
 @contextmanager
@@ -91,10 +93,11 @@ def check_choice(name: str, value: Any, accepted: Collection[str]) -> str:
 
 def check_same_length(X: NDArray[Any], *, X_name: str = "X", **others: Any) -> None:
     """Raise a ValueError if one of the named arrays has not as many entries as X has rows."""
+    n = X.shape[0]
     for name, other in others.items():
-        if other is not None and len(other) != len(X):
+        if other is not None and len(other) != n:
             raise ValueError(
-                f"{name} has {len(other)} entries, but {X_name} has {len(X)} rows: pass one a row."
+                f"{name} has {len(other)} entries, but {X_name} has {n} rows: pass one a row."
             )
 
 
@@ -225,8 +228,8 @@ def check_estimators(
     return list(estimators)
 
 
-def accepts_nan(estimator: BaseEstimator) -> bool:
-    """Return whether the estimator takes NaN.
+def accepts(estimator: BaseEstimator, tag: Literal["allow_nan", "sparse"]) -> bool:
+    """Return whether the estimator takes NaN, or sparse matrices.
 
     The tags of pipelines and column transformers say no, whatever they are made of: of those
     the first step is asked, of these all transformers.
@@ -234,20 +237,21 @@ def accepts_nan(estimator: BaseEstimator) -> bool:
     if isinstance(estimator, ColumnTransformer):
         parts = [transformer for _, transformer, _ in estimator.transformers]
         asked = [part for part in [*parts, estimator.remainder] if not isinstance(part, str)]
-        return all(map(accepts_nan, asked))
+        return all(accepts(part, tag) for part in asked)
     if isinstance(estimator, Pipeline):
         steps = [step for _, step in estimator.steps if step not in (None, "passthrough")]
-        return not steps or accepts_nan(steps[0])
-    return bool(get_tags(estimator).input_tags.allow_nan)
+        return not steps or accepts(steps[0], tag)
+    return bool(getattr(get_tags(estimator).input_tags, tag))
 
 
 def check_nan(
     X: NDArray[Any], estimators: Sequence[tuple[str, BaseEstimator]], *, name: str
 ) -> None:
     """Raise a ValueError that names the estimators which do not accept the NaN in `X`."""
-    if X.dtype.kind != "f" or not np.isnan(X).any():
+    values: NDArray[Any] = np.asarray(X.data if issparse(X) else X)
+    if values.dtype.kind != "f" or not np.isnan(values).any():
         return
-    refusing = [label for label, estimator in estimators if not accepts_nan(estimator)]
+    refusing = [label for label, estimator in estimators if not accepts(estimator, "allow_nan")]
     if refusing:
         raise ValueError(
             f"X contains NaN, which {', '.join(map(repr, refusing))} of {name} does not accept: "
@@ -255,22 +259,36 @@ def check_nan(
         )
 
 
-def check_table(estimator: BaseEstimator, X: Any, *, reset: bool) -> NDArray[Any]:
+def check_sparse(X: NDArray[Any], estimators: Sequence[tuple[str, BaseEstimator]]) -> None:
+    """Raise a ValueError that names the estimators which do not accept `X` if it is sparse."""
+    refusing = [label for label, estimator in estimators if not accepts(estimator, "sparse")]
+    if issparse(X) and refusing:
+        raise ValueError(
+            f"X is a sparse matrix, which {', '.join(map(repr, refusing))} of estimators does not "
+            "accept: take it out, or pass X.toarray() if it fits in memory."
+        )
+
+
+def check_table(
+    estimator: BaseEstimator, X: Any, *, reset: bool, accept_sparse: bool = False
+) -> NDArray[Any]:
     """Return a table (n, d) as float32, or as it is where it is uint8; NaN may stay.
 
-    Sets or checks `n_features_in_` and `feature_names_in_`.
+    A sparse matrix becomes a CSR matrix of float32 without duplicates. Sets or checks
+    `n_features_in_` and `feature_names_in_`.
     """
-    if issparse(X):
+    if issparse(X) and not accept_sparse:
         raise ValueError(
             f"X is a sparse matrix ({type(X).__name__}), which is not supported: "
             "pass X.toarray() if it fits in memory."
         )
     try:
-        table: NDArray[Any] = validate_data(
+        table = validate_data(
             estimator,
             X,
             reset=reset,
-            dtype=[np.float32, np.uint8],
+            accept_sparse="csr",
+            dtype=table_dtype(X),
             ensure_all_finite="allow-nan",
             ensure_min_samples=2 if reset else 1,
         )
@@ -282,7 +300,7 @@ def check_table(estimator: BaseEstimator, X: Any, *, reset: bool) -> NDArray[Any
             "sklearn.preprocessing.OrdinalEncoder (a cascade takes it in a data frame, or where "
             "categorical_features names the columns)."
         ) from error
-    return table
+    return canonical(table)
 
 
 def check_arrays(estimator: Any, X: Any, *, reset: bool) -> NDArray[Any]:

@@ -9,16 +9,22 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from deepforest.saving import SaveMixin
+from deepforest.sparse import check_codes_fit, dense_column, stored
 
 MISSING = 255
 """The code of missing values, in features that keep one."""
 
 QUANTILE_ROWS = 200_000
 """Thresholds of longer columns come from a strided sample of about so many rows."""
+
+COPIES = 3
+"""Copies of the codes that a cascade holds at most: of a table by columns, and of the table with
+augmented features by columns and by rows."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,8 +45,11 @@ class Bins:
     keeps_missing: NDArray[np.bool_]
     is_categorical: NDArray[np.bool_]
 
-    def code(self, X: NDArray[Any]) -> NDArray[np.uint8]:
-        """Return the codes of ``X`` (n, d), float32 or uint8, in column-major order."""
+    def code(self, X: Any) -> NDArray[np.uint8]:
+        """Return the codes of ``X`` (n, d) in column-major order.
+
+        ``X`` is an array of float32 or uint8, or a CSC matrix of float32.
+        """
         if X.dtype == np.uint8 and not self.keeps_missing.any():
             return _by_columns(X)
         # Imported late: numba takes longer to import than the rest of the package.
@@ -48,8 +57,15 @@ class Bins:
 
         codes = np.empty(X.shape, np.uint8, order="F")
         for f, edges in enumerate(self.edges):
-            column = np.ascontiguousarray(X[:, f], dtype=np.float32)
-            (code_categories if self.is_categorical[f] else code_values)(column, edges, codes[:, f])
+            code = code_categories if self.is_categorical[f] else code_values
+            if issparse(X):
+                rows, values = stored(X, f)
+                of_values = np.empty(len(values) + 1, np.uint8)
+                code(np.append(values, np.float32(0)), edges, of_values)
+                codes[:, f] = of_values[-1]
+                codes[rows, f] = of_values[:-1]
+            else:
+                code(np.ascontiguousarray(X[:, f], dtype=np.float32), edges, codes[:, f])
         return codes
 
 
@@ -72,6 +88,10 @@ class CodedTable:
     def by_rows(self) -> NDArray[np.uint8]:
         """The codes in row-major order, made once for all trees of all forests."""
         return _by_columns(self.codes.T).T
+
+    def forget_rows(self) -> None:
+        """Free the row-major codes; they are made again when they are asked for."""
+        self.__dict__.pop("by_rows", None)
 
     def take(self, rows: NDArray[np.intp]) -> CodedTable:
         """Return the table of some rows."""
@@ -179,18 +199,21 @@ def image_bins(n_features: int) -> Bins:
 
 
 def code_table(
-    X: NDArray[Any],
+    X: Any,
     weight: NDArray[np.float64] | None = None,
     max_bins: int = MISSING,
     *,
     is_categorical: NDArray[np.bool_] | None = None,
 ) -> CodedTable:
-    """Return ``X`` (n, d) and its codes as a forest grows on them.
+    """Return ``X`` (n, d), an array or a CSR matrix, as codes that a forest grows on.
 
     Values of dtype ``uint8`` are their own codes where none is a category. Rows of weight zero
     leave no trace, not even in the thresholds.
     """
     mask = np.zeros(X.shape[1], bool) if is_categorical is None else is_categorical
+    if issparse(X):
+        check_codes_fit(X.shape, COPIES)
+        X = X.tocsc()
     if X.dtype == np.uint8 and not mask.any():
         bins = image_bins(X.shape[1])
     else:
@@ -200,11 +223,13 @@ def code_table(
     return CodedTable(bins.code(X), bins)
 
 
-def find_bins(X: NDArray[np.float32], max_bins: int, is_categorical: NDArray[np.bool_]) -> Bins:
-    """Return bins for ``X`` (n, d), float32; NaN is missing."""
-    step = max(1, len(X) // QUANTILE_ROWS)
+def find_bins(X: Any, max_bins: int, is_categorical: NDArray[np.bool_]) -> Bins:
+    """Return bins for ``X`` (n, d), an array or a CSC matrix of float32; NaN is missing."""
+    step = max(1, X.shape[0] // QUANTILE_ROWS)
     edges = tuple(
-        _categories(X[:, f], max_bins) if is_categorical[f] else _thresholds(X[::step, f], max_bins)
+        _categories(dense_column(X, f), max_bins)
+        if is_categorical[f]
+        else _thresholds(dense_column(X, f)[::step], max_bins)
         for f in range(X.shape[1])
     )
     return Bins(edges, np.ones(X.shape[1], bool), is_categorical)

@@ -9,7 +9,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
 from deepforest._validation import (
-    accepts_nan,
+    accepts,
     check_choice,
     check_estimators,
     check_integer,
@@ -20,6 +20,7 @@ from deepforest._validation import (
     check_same_length,
     check_sample_weight,
     check_seed,
+    check_sparse,
     check_table,
     check_targets,
     check_values,
@@ -109,8 +110,8 @@ class CascadeForestBase(SaveMixin, NamedEstimatorsMixin, BaseEstimator):
         ----------
         X : array-like of shape (n_samples, n_features)
             Numbers, or a data frame of pandas or polars, whose columns may hold text,
-            categories and truth values too. NaN is accepted where every estimator of the
-            layer accepts it.
+            categories and truth values too. NaN and sparse matrices are accepted where
+            every estimator of the layer accepts them.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Only regression takes several outputs.
         sample_weight : array-like of shape (n_samples,), optional
@@ -155,7 +156,7 @@ class CascadeForestBase(SaveMixin, NamedEstimatorsMixin, BaseEstimator):
         check_categories(estimators, categorical)
         y = self._check_y("y", y)
         check_same_length(X, y=y, groups=groups)
-        target = self._encode(y, check_sample_weight(sample_weight, len(X)))
+        target = self._encode(y, check_sample_weight(sample_weight, X.shape[0]))
         if (X_val is None) != (y_val is None):
             raise ValueError("X_val and y_val go together: pass both or neither.")
 
@@ -234,8 +235,9 @@ class CascadeForestBase(SaveMixin, NamedEstimatorsMixin, BaseEstimator):
     def _check_X(self, X: Any, *, reset: bool) -> NDArray[Any]:
         if reset:
             self._encoder = FrameEncoder.learn(X, self.categorical_features)
-            return check_table(self, self._encoder.encode(X), reset=True)
-        return check_table(self, encode_new(self, self._encoder, X), reset=False)
+            return check_table(self, self._encoder.encode(X), reset=True, accept_sparse=True)
+        X = encode_new(self, self._encoder, X)
+        return check_table(self, X, reset=False, accept_sparse=True)
 
     def _categorical_columns(self) -> Columns:
         """Return which columns of the training rows are categories."""
@@ -248,7 +250,9 @@ class CascadeForestBase(SaveMixin, NamedEstimatorsMixin, BaseEstimator):
 
     def _transform_grains(self, X: NDArray[Any]) -> Grains:
         """Return new rows of each grain."""
-        check_nan(X, self.estimators or [], name="estimators")  # the default ones accept NaN
+        # The default estimators accept NaN and sparse matrices.
+        check_nan(X, self.estimators or [], name="estimators")
+        check_sparse(X, self.estimators or [])
         return [X]
 
     def _encode(self, y: NDArray[Any], sample_weight: NDArray[np.float64] | None) -> Target:
@@ -297,9 +301,12 @@ class CascadeForestBase(SaveMixin, NamedEstimatorsMixin, BaseEstimator):
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        # The default estimators accept NaN, all of them.
+        # The default estimators accept NaN and sparse matrices, all of them.
         tags.input_tags.allow_nan = all(
-            accepts_nan(estimator) for _, estimator in self.estimators or ()
+            accepts(estimator, "allow_nan") for _, estimator in self.estimators or ()
+        )
+        tags.input_tags.sparse = all(
+            accepts(estimator, "sparse") for _, estimator in self.estimators or ()
         )
         tags.non_deterministic = False
         return tags

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any, Self
 
@@ -43,6 +43,7 @@ from deepforest.multioutput import deviations
 from deepforest.parameters import check_parameters, count_draws, count_features, count_rows
 from deepforest.quantiles import check_quantiles, conditional_quantiles, leaf_targets
 from deepforest.saving import SaveMixin
+from deepforest.sparse import canonical, dense_blocks, table_dtype
 from deepforest.trees import TreeCodes, Trees, codes_of_table, codes_of_windows, grow_trees
 
 NO_LIMIT = 2**31 - 1
@@ -59,7 +60,7 @@ class _HistForest(SaveMixin, BaseEstimator):
         X : array-like of shape (n_samples, n_features)
             Numbers, rounded to float32; NaN is a missing value. Values of dtype ``uint8`` are
             used as codes as they are. A data frame of pandas or polars may have columns of text,
-            categories and truth values.
+            categories and truth values. A sparse matrix is coded without a dense copy.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Labels, or real targets. Only regression takes several outputs.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -79,14 +80,17 @@ class _HistForest(SaveMixin, BaseEstimator):
         check_parameters(self)
         encoder = FrameEncoder.learn(X, self.categorical_features)
         values: NDArray[Any]
+        X = encoder.encode(X)
         values, y = validate_data(
             self,
-            encoder.encode(X),
+            X,
             y,
-            dtype=(np.float32, np.uint8),
+            accept_sparse="csr",
+            dtype=table_dtype(X),
             ensure_all_finite="allow-nan",
             multi_output=True,
         )
+        values = canonical(values)
         n, n_features = values.shape
         mask = categorical_mask(encoder.categorical, n_features)
         table = code_table(
@@ -243,16 +247,21 @@ class _HistForest(SaveMixin, BaseEstimator):
         """Return the fitted attributes that keep the training rows in mind."""
         return {}
 
-    def _values(self, X: ArrayLike) -> NDArray[Any]:
-        """Return validated ``X`` as prediction reads it: real values, or codes."""
+    def _blocks(self, X: ArrayLike) -> Iterator[NDArray[Any]]:
+        """Yield the validated rows of ``X`` as prediction reads them: real values, or codes."""
         check_is_fitted(self)
-        values: NDArray[Any] = validate_data(
+        X = encode_new(self, self._encoder, X)
+        values = validate_data(
             self,
-            encode_new(self, self._encoder, X),
-            dtype=(np.float32, np.uint8),
+            X,
+            accept_sparse="csr",
+            dtype=table_dtype(X),
             ensure_all_finite="allow-nan",
             reset=False,
         )
+        yield from map(self._as_read, dense_blocks(canonical(values)))
+
+    def _as_read(self, values: NDArray[Any]) -> NDArray[Any]:
         bins = self.trees_.bins
         if values.dtype == np.uint8 and not bins.keeps_missing.any():
             return values
@@ -267,6 +276,10 @@ class _HistForest(SaveMixin, BaseEstimator):
         sums, _ = self.trees_.votes(values, self._n_columns, self.n_jobs)
         return sums / self.trees_.roots.size
 
+    def _means(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Return the mean of what the trees say of ``X``, (n, columns)."""
+        return np.concatenate([self._mean(block) for block in self._blocks(X)])
+
     def apply(self, X: ArrayLike) -> NDArray[np.int32]:
         """Return the leaf that each row falls into.
 
@@ -279,16 +292,17 @@ class _HistForest(SaveMixin, BaseEstimator):
         leaves : array of int32, shape (n_samples, n_estimators)
             Numbers of nodes, which begin at 0 in each tree.
         """
-        return self.trees_.leaves(self._values(X), self.n_jobs)
+        return np.concatenate([self.trees_.leaves(block, self.n_jobs) for block in self._blocks(X)])
 
     def __sklearn_is_fitted__(self) -> bool:
         """Say whether ``fit`` has been called."""
         return hasattr(self, "trees_")
 
     def __sklearn_tags__(self) -> Any:
-        """Return the tags: NaN is a value like others."""
+        """Return the tags: NaN is a value like others, and sparse matrices are coded."""
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
+        tags.input_tags.sparse = True
         return tags
 
 
@@ -458,7 +472,7 @@ class HistForestClassifier(ClassifierMixin, _HistForest):
         probabilities : array of float64, shape (n_samples, n_classes)
             Columns in the order of ``classes_``.
         """
-        return self._mean(self._values(X))
+        return self._means(X)
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
         """Return the most probable label of each row.
@@ -642,7 +656,7 @@ class HistForestRegressor(RegressorMixin, _HistForest):
         -------
         values : array of float64, shape (n_samples,) or (n_samples, n_outputs)
         """
-        return self._shape(self._mean(self._values(X)))
+        return self._shape(self._means(X))
 
     def predict_quantiles(
         self, X: ArrayLike, quantiles: ArrayLike = (0.05, 0.5, 0.95)
@@ -686,13 +700,13 @@ class HistForestRegressor(RegressorMixin, _HistForest):
         True
         """
         levels = check_quantiles(quantiles)
-        values = self._values(X)
+        check_is_fitted(self)
         if self._leaf_targets is None:
             raise ValueError(
                 f"keep_targets={self.keep_targets!r}, but predict_quantiles needs the training "
                 "targets in the leaves: set keep_targets=True and fit again."
             )
-        leaves = self.trees_.leaves(values, self.n_jobs).astype(np.int64) + self.trees_.roots
+        leaves = self.apply(X).astype(np.int64) + self.trees_.roots
         found = conditional_quantiles(self._leaf_targets, leaves, levels)
         if np.ndim(quantiles) == 0:
             found = found[:, :, 0]

@@ -12,6 +12,7 @@ from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
@@ -43,6 +44,13 @@ class FrameEncoder:
 
         ``"from_dtype"`` takes columns of text and of unordered categories.
         """
+        if issparse(X) and not (
+            categorical_features is None or isinstance(categorical_features, str)
+        ):
+            raise ValueError(
+                f"categorical_features={categorical_features!r} is for data frames and arrays, but "
+                "X is a sparse matrix: encode its categories as columns of zeros and ones."
+            )
         from_dtype = isinstance(categorical_features, str) and categorical_features == "from_dtype"
         if not _is_frame(X):
             if from_dtype or categorical_features is None:
@@ -89,6 +97,10 @@ class FrameEncoder:
         return X.with_columns([type(X.to_series(j))(X.columns[j], v) for j, v in columns.items()])
 
     def _encode_array(self, X: Any) -> Any:
+        if issparse(X):
+            raise ValueError(
+                "X is a sparse matrix, but had categorical columns in fit: pass it as it was there."
+            )
         X = np.asarray(X)
         if X.ndim != 2:
             return X

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from deepforest._validation import (
-    accepts_nan,
+    accepts,
     check_arrays,
     check_choice,
     check_estimators,
@@ -194,7 +194,10 @@ class _ScanningMixin(CascadeForestBase):
         meet_nan = [*(self.scan_estimators or ())]
         if self.passthrough:
             meet_nan += self.estimators or ()
-        tags.input_tags.allow_nan = all(accepts_nan(estimator) for _, estimator in meet_nan)
+        tags.input_tags.sparse = False
+        tags.input_tags.allow_nan = all(
+            accepts(estimator, "allow_nan") for _, estimator in meet_nan
+        )
         return tags
 
 

@@ -12,6 +12,7 @@ from deepforest.crossfit import Table, cross_fit, mean_vectors
 from deepforest.deadline import Deadline
 from deepforest.estimators import NamedEstimators
 from deepforest.models import NONE_CATEGORICAL, takes_shared_codes
+from deepforest.sparse import side_by_side
 from deepforest.splits import Splits
 from deepforest.target import Target, Vectors
 
@@ -39,7 +40,7 @@ class CascadeLayer:
 
     def transform(self, X: NDArray[Any], *, n_jobs: int | None = None) -> Vectors:
         """Return the class vectors (m, n, K) of new rows (n, d): the mean over fold models."""
-        unknown = Target(np.zeros(len(X)), None, self.n_classes)
+        unknown = Target(np.zeros(X.shape[0]), None, self.n_classes)
         return mean_vectors(self.models, Table(X, unknown), n_jobs=n_jobs)
 
     def keep(self, used: NDArray[np.bool_]) -> "CascadeLayer":
@@ -93,10 +94,11 @@ def augmented_table(grain: Table, vectors: Vectors | None) -> Table:
     columns = np.hstack([*vectors])
     codes = grain.codes
     if codes is not None:
+        codes.forget_rows()
         codes = concatenate([codes, code_table(columns, grain.target.sample_weight)])
-    return Table(np.hstack([grain.X, columns]), grain.target, codes, grain.categorical)
+    return Table(side_by_side(grain.X, columns), grain.target, codes, grain.categorical)
 
 
 def augmented(X: NDArray[Any], vectors: Vectors | None) -> NDArray[Any]:
     """Return new rows (n, d) with class vectors (m, n, K) as further columns."""
-    return X if vectors is None else np.hstack([X, *vectors])
+    return X if vectors is None else side_by_side(X, np.hstack([*vectors]))

@@ -176,7 +176,7 @@ def _stopping_arguments(sample: Sample, stopping: Sample) -> dict[str, Any]:
         # LightGBM refuses classes that it was not trained on.
         known = np.flatnonzero(np.isin(target.y, sample.target.y))
         X, target = X[known], target.take(known)
-    if len(X) == 0:
+    if X.shape[0] == 0:
         X, target = sample.X.copy(), sample.target  # LightGBM warns of the training rows themselves
     arguments: dict[str, Any] = {"eval_X": X, "eval_y": target.y}
     if target.sample_weight is not None:

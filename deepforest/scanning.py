@@ -11,7 +11,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from sklearn.utils.validation import check_is_fitted
 
 from deepforest._validation import (
-    accepts_nan,
+    accepts,
     check_arrays,
     check_choice,
     check_estimators,
@@ -428,6 +428,6 @@ class MultiGrainedScanner(SaveMixin, NamedEstimatorsMixin, TransformerMixin, Bas
         tags.target_tags.required = True
         tags.transformer_tags.preserves_dtype = []  # class vectors are float32
         tags.input_tags.allow_nan = all(
-            accepts_nan(estimator) for _, estimator in self.estimators or ()
+            accepts(estimator, "allow_nan") for _, estimator in self.estimators or ()
         )
         return tags

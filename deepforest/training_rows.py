@@ -56,7 +56,7 @@ class TrainingRows:
 
     def table(self, grain: Table) -> Table:
         """Return what the next layer is trained on, of a grain with all n rows."""
-        if len(self.rows) < len(grain.X):
+        if len(self.rows) < grain.X.shape[0]:
             grain = Table(*grain.take(self.rows))
         return augmented_table(grain, self.libraries[-1] if self.libraries else None)
 

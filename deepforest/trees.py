@@ -208,7 +208,7 @@ class Trees:
         if self.bins.is_categorical.any():
             return True
         if X.dtype == np.uint8:
-            return bool(self.bins.keeps_missing.any()) and bool((X == 255).any())
+            return bool(self.bins.keeps_missing.any()) and bool(X.max(initial=0) == 255)
         return bool(np.isnan(X).any())
 
 

@@ -26,7 +26,7 @@ class Walk:
     def __init__(self, grains: Grains, n_jobs: int | None) -> None:
         self.grains = grains
         self.n_jobs = n_jobs
-        self.rows = np.arange(len(grains[0]))  # those that have not left
+        self.rows = np.arange(grains[0].shape[0])  # those that have not left
         self.libraries: list[Vectors] = []  # class vectors of these (m, n_rows, K), one a layer
         self.said: Vectors | None = None  # (n, K), final for rows that have left
 
@@ -35,7 +35,7 @@ class Walk:
         if len(self.rows) == 0:
             return
         grain = self.grains[len(self.libraries) % len(self.grains)]
-        if len(self.rows) < len(grain):
+        if len(self.rows) < grain.shape[0]:
             grain = grain[self.rows]
         rows = augmented(grain, self.libraries[-1] if self.libraries else None)
         self.libraries.append(layer.transform(rows, n_jobs=self.n_jobs))

@@ -5,7 +5,7 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from lightgbm import LGBMClassifier, LGBMRegressor
 from sklearn.base import clone
@@ -156,6 +156,7 @@ def test_categories_of_mixed_types_and_columns_without_values():
     assert coded.isna().all(axis=None)
 
 
+@settings(deadline=None)
 @given(st.lists(st.one_of(st.none(), st.integers(0, 9), st.floats(0, 9)), min_size=1), st.data())
 def test_codes_against_counting(values, data):
     frame = pd.DataFrame({"x": pd.Series(values, dtype=object)})
