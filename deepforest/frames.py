@@ -184,10 +184,10 @@ def _kind(dtype: Any) -> Kind:
 
 
 def _is_categorical(X: Any, j: int, dtype: Any) -> bool:
-    """Return whether a column is categorical by its dtype, or its objects by what they are."""
+    """Return whether a column is categorical by its dtype, or objects because all are text."""
     kind = _kind(dtype)
     if kind == "objects":
-        return any(isinstance(value, str) for value in _values(X, j))
+        return {isinstance(v, str) for v in _values(X, j) if not _is_missing(v)} == {True}
     return kind == "names" and not getattr(dtype, "ordered", False)
 
 
@@ -200,9 +200,10 @@ def _numbers(X: Any, j: int, kind: Kind) -> NDArray[np.float32]:
     numbers = [np.nan if _is_missing(value) else value for value in values]
     if kind == "neither" or not all(isinstance(value, Number | np.bool_) for value in numbers):
         raise ValueError(
-            f"X column {X.columns[j]!r} of dtype {list(X.dtypes)[j]} holds neither numbers nor "
-            "categories: convert it to numbers, name it in categorical_features (which takes "
-            "columns of text and categories by default), or leave it out."
+            f"X column {X.columns[j]!r} of dtype {list(X.dtypes)[j]} holds values that are no "
+            "numbers, and is not categorical: convert it to numbers, name it in "
+            "categorical_features (by default the columns that hold only text or categories), or "
+            "leave it out."
         )
     return np.array(numbers, dtype=np.float32)
 

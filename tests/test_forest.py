@@ -14,11 +14,13 @@ from deepforest.forest import HistForestClassifier, HistForestRegressor
 
 FORESTS = [HistForestClassifier, HistForestRegressor]
 
-BOOTSTRAP = {
-    "check_sample_weight_equivalence_on_dense_data": (
-        "bags are drawn, so weights equal repeated rows in distribution only"
-    ),
-}
+BOOTSTRAP = dict.fromkeys(
+    [
+        "check_sample_weight_equivalence_on_dense_data",
+        "check_sample_weight_equivalence_on_sparse_data",
+    ],
+    "bags are drawn, so weights equal repeated rows in distribution only",
+)
 
 
 WITHOUT_BOOTSTRAP = {

@@ -149,7 +149,9 @@ def test_truth_values_and_objects_that_are_numbers_are_numbers(column, expected)
 
 def test_categories_of_mixed_types_and_columns_without_values():
     frame = pd.DataFrame({"x": np.array(["b", 1, "a", 2], dtype=object)})
-    assert learnt(frame)[1]["x"].tolist() == [3, 0, 2, 1]
+    assert learnt(frame, ["x"])[1]["x"].tolist() == [3, 0, 2, 1]
+    with pytest.raises(ValueError, match=r"X column 'x' of dtype object .*categorical_features"):
+        learnt(frame)
     empty = pd.DataFrame({"x": pd.Categorical([None] * 3), "y": pd.Series([None] * 3, dtype="str")})
     encoder, coded = learnt(empty)
     assert encoder.categorical == [0, 1]
