@@ -18,6 +18,7 @@ from deepforest.boosted import BoostedClassifier, BoostedRegressor
 from deepforest.cascade import CascadeForestBase
 from deepforest.forest import HistForestClassifier, HistForestRegressor
 from deepforest.grains import GrainLayout
+from deepforest.multioutput import ModelPerTarget
 from deepforest.scanning import MultiGrainedScanner
 from deepforest.windows import padded_shape, pooled_shape
 
@@ -54,16 +55,33 @@ def check_forest(forest: Any) -> None:
         _require(forest.n_outputs_ == n_columns, "leaves speak of other targets")
         _require(forest._center.shape == (n_columns,), "targets have another center")
         _require(n_columns == 1 or not forest._flat, "several targets are said to be one")
+        _require(forest._scale.shape in ((1,), (n_columns,)), "targets have another scale")
+        kept, n_nodes = getattr(forest, "_leaf_targets", None), len(forest.trees_.feature)
+        _require(
+            kept is None
+            or (kept.targets.shape[1] == n_columns and kept.weights.shape[0] == n_nodes),
+            "the leaves have other targets",
+        )
     columns = forest._encoder.codes
     _require(all(0 <= column < n_features for column in columns), "categories have no column")
 
 
 def _check_models(
-    models: Sequence[Sequence[BaseEstimator]], n_columns: int, n_classes: int | None
+    models: Sequence[Sequence[BaseEstimator]],
+    n_columns: int,
+    n_classes: int | None,
+    n_outputs: int = 1,
 ) -> None:
-    """Raise a ValueError unless all models say class vectors of rows with so many columns."""
+    """Raise a ValueError unless all models say class vectors of rows with so many columns.
+
+    For regression class vectors are values of `n_outputs` targets.
+    """
     _require(any(models), "a layer or grain has no models")
     for model in (model for of_one in models for model in of_one):
+        if isinstance(model, ModelPerTarget):
+            _require(n_classes is None and len(model.models) == n_outputs, "a target has no model")
+            _check_models([model.models], n_columns, None)
+            continue
         classes: Any = getattr(model, "classes_", None)
         asked = getattr(model, "n_features_in_", n_columns)
         # Constants look at no column.
@@ -72,9 +90,9 @@ def _check_models(
         if n_classes is None:
             _require(classes is None, "a classifier stands where values are asked for")
             if isinstance(model, HistForestRegressor):
-                _require(model._n_columns == 1, "a model has several targets")
+                _require(model._n_columns == n_outputs, "a model has other targets")
             if isinstance(model, BoostedRegressor):
-                _require(model.trees.n_outputs == 1, "a model has several targets")
+                _require(model.trees.n_outputs == n_outputs == 1, "a model has other targets")
             continue
         _require(
             isinstance(classes, np.ndarray) and classes.ndim == 1 and classes.dtype.kind in "iu",
@@ -106,12 +124,13 @@ def _check_layers(cascade: CascadeForestBase, widths: list[int]) -> None:
     _require(0 < len(layers) == cascade.n_layers_, "there are not as many layers as it says")
     _require(classes is None or classes.ndim == 1, "classes are no list")
     n_classes = None if classes is None else len(classes)
+    n_outputs = getattr(cascade, "n_outputs_", 1)
     m = len(layers[0].names)
     for depth, layer in enumerate(layers):
         _require(layer.n_classes == n_classes, "a layer has other classes")
         _require(len(layer.names) == m == len(layer.models), "a layer has other estimators")
-        before = m * (n_classes or 1) if depth else 0
-        _check_models(layer.models, widths[depth % len(widths)] + before, n_classes)
+        before = m * (n_classes or n_outputs) if depth else 0
+        _check_models(layer.models, widths[depth % len(widths)] + before, n_classes, n_outputs)
     weights = [cascade.estimator_weights_, *(screen.weights for screen in cascade.screens_)]
     _require(len(weights[0]) == len(layers), "there are not as many weights as layers")
     for of_layers in weights:
@@ -133,7 +152,8 @@ def check_scanner(scanner: MultiGrainedScanner) -> None:
     _require(len(shape) > 0 and prod(shape) == scanner.n_features_in_, "arrays have another shape")
     _require(classes is None or classes.ndim == 1, "classes are no list")
     n_classes = None if classes is None else len(classes)
-    _require(scanner._prior.shape == (n_classes or 1,), "there is no prior for each class")
+    n_outputs = len(scanner._prior)
+    _require(n_classes is None or n_classes == n_outputs, "there is no prior for each class")
     _require(len(scanner.grains_) > 0, "there are no grains")
     names = scanner._estimators(scanner._fitted_task())
     n_axes = len(scanner.grains_[0].layout.grid.window)
@@ -141,7 +161,7 @@ def check_scanner(scanner: MultiGrainedScanner) -> None:
         _require(len(layout.grid.window) == n_axes, "grains have windows of other axes")
         _check_layout(layout, shape)
         _require(len(models) == len(names), "a grain has other estimators")
-        _check_models(models, len(layout.grid.offset), n_classes)
+        _check_models(models, len(layout.grid.offset), n_classes, n_outputs)
     n_channels = prod(shape[n_axes:])
     _require(
         scanner._bins is None or len(scanner._bins.edges) == n_channels, "a channel has no bins"
@@ -192,6 +212,8 @@ def check_gcforest(forest: Any) -> None:
     classes = getattr(forest, "classes_", None)
     _require((classes is None) == (scanner.classes_ is None), "the scanner has another task")
     _require(classes is None or len(classes) == len(scanner.classes_), "the scanner has classes")
+    outputs = getattr(forest, "n_outputs_", len(scanner._prior))
+    _require(outputs == len(scanner._prior), "the scanner has other targets")
     widths = [
         prod(pooled_shape(layout.grid.positions, layout.pool)) * len(scanner._prior) * len(models)
         for layout, models in scanner.grains_

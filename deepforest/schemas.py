@@ -43,12 +43,14 @@ from deepforest.model_codecs import (
     encode_other_template,
     kind_of,
 )
+from deepforest.multioutput import ModelPerTarget
 from deepforest.scanning import Grain, MultiGrainedScanner
 from deepforest.screening import Screen
-from deepforest.tree_codecs import BINS, FRAME_ENCODER, TREES
+from deepforest.tree_codecs import BINS, FRAME_ENCODER, LEAF_TARGETS, TREES
 from deepforest.windows import POOL_METHODS, WindowGrid
 
 COUNT = integer(at_least=1)
+PER_TARGET = ModelPerTarget.__name__
 SIZES = sequence(integer(0), tuple)
 
 
@@ -67,12 +69,18 @@ def _encode_model(model: Any, out: Writer) -> Json:
     """Return a fitted model of a layer or scanner."""
     if _is_own(model):
         return encode_estimator(model, out, within=True)
+    if isinstance(model, ModelPerTarget):
+        return {"kind": PER_TARGET, "models": [_encode_model(one, out) for one in model.models]}
     return encode_other_model(model, out)
 
 
 def _decode_model(node: Json, source: Reader) -> Any:
     if kind_of(node) in SCHEMAS:
         return decode_estimator(node, source)
+    if kind_of(node) == PER_TARGET:
+        models = sequence(Codec(_encode_model, _decode_model))
+        fields = decode_fields(node, {"kind": TEXT, "models": models}, source)
+        return ModelPerTarget(fields["models"])
     return decode_other_model(node, source)
 
 
@@ -244,16 +252,18 @@ SCHEMAS = {
         ),
         Schema(
             HistForestRegressor,
-            _FOREST_PARAMETERS,
+            {**_FOREST_PARAMETERS, "keep_targets": SWITCH},
             {
                 **_FOREST,
+                "_leaf_targets": optional(LEAF_TARGETS),
                 "n_outputs_": COUNT,
                 "_center": array("float64", 1),
+                "_scale": array("float64", 1),
                 "_flat": SWITCH,
                 "oob_prediction_": ANY_ARRAY,
             },
             consistency.check_forest,
-            ("feature_names_in_", *_OUT_OF_BAG),
+            ("feature_names_in_", "_leaf_targets", *_OUT_OF_BAG),
             _OUT_OF_BAG,
         ),
         Schema(
@@ -281,7 +291,7 @@ SCHEMAS = {
         Schema(
             CascadeForestRegressor,
             _COLUMNS_PARAMETERS,
-            {**_CASCADE, **_COLUMNS},
+            {**_CASCADE, **_COLUMNS, "n_outputs_": COUNT},
             consistency.check_cascade,
         ),
     )
@@ -301,7 +311,7 @@ def _within(kind: type) -> Codec:
 
 for _make, _fitted in (
     (GCForestClassifier, {**_CASCADE, **_CLASSES}),
-    (GCForestRegressor, _CASCADE),
+    (GCForestRegressor, {**_CASCADE, "n_outputs_": COUNT}),
 ):
     _fitted = {**_fitted, "scanner_": _within(MultiGrainedScanner), "input_shape_": SIZES}
     SCHEMAS[_make.__name__] = Schema(

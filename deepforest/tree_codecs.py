@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
 
 from deepforest.binning import Bins
 from deepforest.boosted import LINKS, BoostedTrees
@@ -28,6 +29,7 @@ from deepforest.codecs import (
 )
 from deepforest.container import ModelFileError
 from deepforest.frames import FrameEncoder
+from deepforest.quantiles import LeafTargets
 from deepforest.tree_checks import check_boosted, check_trees
 from deepforest.trees import Trees, real_thresholds
 
@@ -153,3 +155,32 @@ def _codes_decode(node: Json, source: Reader) -> dict[int, dict[Any, int]]:
 
 
 FRAME_ENCODER = record(FrameEncoder, categorical=PLAIN, codes=Codec(PLAIN.encode, _codes_decode))
+
+
+def _leaf_targets_encode(kept: LeafTargets, out: Writer) -> Json:
+    parts = (kept.weights.data, kept.weights.indices, kept.weights.indptr, kept.targets)
+    return [out.add_array(part) for part in parts]
+
+
+def _leaf_targets_decode(node: Json, source: Reader) -> LeafTargets:
+    if not isinstance(node, list) or len(node) != 4:
+        raise ModelFileError("the targets in the leaves are not four arrays.")
+    weights = array("float64", 1).decode(node[0], source)
+    rows, ends = (array("int32", 1).decode(number, source) for number in node[1:3])
+    targets = array("float64", 2).decode(node[3], source)
+    # What multiplies sparse matrices checks none of this.
+    if (
+        len(rows) != len(weights)
+        or len(ends) == 0
+        or ends[0] != 0
+        or ends[-1] != len(rows)
+        or bool((np.diff(ends) < 0).any())
+    ):
+        raise ModelFileError("leaves have other rows than weights.")
+    if len(rows) and (rows.min() < 0 or rows.max() >= len(targets)):
+        raise ModelFileError("a leaf has a row without a target.")
+    shape = (len(ends) - 1, len(targets))
+    return LeafTargets(csr_matrix((weights, rows, ends), shape=shape), targets)
+
+
+LEAF_TARGETS = Codec(_leaf_targets_encode, _leaf_targets_decode)
