@@ -13,6 +13,7 @@ from sklearn.pipeline import Pipeline
 from deepforest.forest import HistForestClassifier, HistForestRegressor
 
 Columns = NDArray[np.intp]
+NONE_CATEGORICAL: Columns = np.empty(0, dtype=np.intp)
 
 TOLD_BY_PARAMETER = (
     HistForestClassifier,

@@ -20,12 +20,11 @@ from deepforest.cascade import (
     CascadeForestClassifier,
     CascadeForestRegressor,
 )
-from deepforest.categories import Columns
+from deepforest.categories import NONE_CATEGORICAL, Columns
 from deepforest.class_weights import ClassWeight
 from deepforest.combine import Combine
 from deepforest.estimators import NamedEstimators
 from deepforest.importances import normalised
-from deepforest.models import NONE_CATEGORICAL
 from deepforest.scan_importances import value_importances
 from deepforest.scanning import MultiGrainedScanner
 from deepforest.scoring import Scoring

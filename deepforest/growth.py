@@ -7,12 +7,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from deepforest.categories import Columns
+from deepforest.categories import NONE_CATEGORICAL, Columns
 from deepforest.combine import Combine
 from deepforest.deadline import Deadline, TimeUp
 from deepforest.estimators import NamedEstimators
 from deepforest.layer import CascadeLayer, fit_layer, grain_table
-from deepforest.models import NONE_CATEGORICAL
 from deepforest.progress import report
 from deepforest.scoring import Scorer, held_out_score
 from deepforest.screening import Screen

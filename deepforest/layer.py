@@ -7,11 +7,11 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
 from deepforest.binning import categorical_mask, code_table, concatenate
-from deepforest.categories import Columns
+from deepforest.categories import NONE_CATEGORICAL, Columns
 from deepforest.crossfit import Table, cross_fit, mean_vectors
 from deepforest.deadline import Deadline
 from deepforest.estimators import NamedEstimators
-from deepforest.models import NONE_CATEGORICAL, takes_shared_codes
+from deepforest.models import takes_shared_codes
 from deepforest.sparse import side_by_side
 from deepforest.splits import Splits
 from deepforest.target import Target, Vectors

@@ -14,13 +14,11 @@ from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.utils.validation import has_fit_parameter
 
 from deepforest.binning import CodedTable
-from deepforest.categories import Columns, tell_categories
+from deepforest.categories import NONE_CATEGORICAL, Columns, tell_categories
 from deepforest.estimators import import_lightgbm
 from deepforest.forest import HistForestClassifier, HistForestRegressor
 from deepforest.multioutput import ModelPerTarget, takes_several_targets
 from deepforest.target import Rows, Target, Vectors
-
-NONE_CATEGORICAL: Columns = np.empty(0, dtype=np.intp)
 
 
 class Sample(NamedTuple):
