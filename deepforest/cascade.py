@@ -26,7 +26,6 @@ from deepforest._validation import (
     check_values,
     unchanged_on_error,
 )
-from deepforest.binning import categorical_mask
 from deepforest.categories import Columns, check_categories
 from deepforest.class_weights import (
     ClassWeight,
@@ -241,8 +240,7 @@ class CascadeForestBase(SaveMixin, NamedEstimatorsMixin, BaseEstimator):
 
     def _categorical_columns(self) -> Columns:
         """Return which columns of the training rows are categories."""
-        mask = categorical_mask(self._encoder.categorical, self.n_features_in_)
-        return np.flatnonzero(mask)
+        return np.array(self._encoder.categorical, dtype=np.intp)
 
     def _fit_grains(self, X: NDArray[Any], target: Target, splits: Splits, seed: int) -> Grains:
         """Return the training rows of each grain."""

@@ -218,7 +218,7 @@ class _HistForest(SaveMixin, BaseEstimator):
         self.n_features_in_ = len(importances)
         self.trees_ = trees
         self.feature_importances_ = importances
-        self._encoder = FrameEncoder.learn(None, None)
+        self._encoder = FrameEncoder([], {})
 
     @abstractmethod
     def _encode_targets(

@@ -5,6 +5,7 @@ Frames are those of pandas and of polars. Neither is imported: only their own me
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from numbers import Number
@@ -27,15 +28,15 @@ class FrameEncoder:
 
     Attributes
     ----------
-    categorical : list of int, array-like or None
-        Which columns are categories; where ``X`` is an array, as the user says it.
+    categorical : list of int
+        Which columns are categories.
     codes : dict of int to dict
         For each column that is coded the number of each of its categories: their places when
         they are sorted, so that codes do not depend on the order of rows or of categories.
         Ordered categories of pandas keep their order.
     """
 
-    categorical: Any
+    categorical: list[int]
     codes: dict[int, dict[Any, int]]
 
     @classmethod
@@ -44,22 +45,10 @@ class FrameEncoder:
 
         ``"from_dtype"`` takes columns of text and of unordered categories.
         """
-        if issparse(X) and not (
-            categorical_features is None or isinstance(categorical_features, str)
-        ):
-            raise ValueError(
-                f"categorical_features={categorical_features!r} is for data frames and arrays, but "
-                "X is a sparse matrix: encode its categories as columns of zeros and ones."
-            )
         from_dtype = isinstance(categorical_features, str) and categorical_features == "from_dtype"
         if not _is_frame(X):
-            if from_dtype or categorical_features is None:
-                return cls(None, {})
-            X = np.asarray(X)
-            if X.ndim != 2:
-                return cls(None, {})  # which is an error of its own
-            chosen = np.flatnonzero(categorical_mask(categorical_features, X.shape[1])).tolist()
-            return cls(chosen, {j: _places(sorted_values(X[:, j].tolist())) for j in chosen})
+            named = None if from_dtype else categorical_features
+            return cls([], {}) if named is None else cls._learn_array(X, named)
         dtypes = list(X.dtypes)
         if from_dtype:
             chosen = [j for j, dtype in enumerate(dtypes) if _is_categorical(X, j, dtype)]
@@ -70,6 +59,19 @@ class FrameEncoder:
             if getattr(dtype, "ordered", False):
                 codes[j] = _places(dtype.categories.tolist())
         return cls(chosen, codes)
+
+    @classmethod
+    def _learn_array(cls, X: Any, categorical_features: Any) -> Self:
+        if issparse(X):
+            raise ValueError(
+                f"categorical_features={categorical_features!r} is for data frames and arrays, but "
+                "X is a sparse matrix: encode its categories as columns of zeros and ones."
+            )
+        X = np.asarray(X)
+        if X.ndim != 2:
+            return cls([], {})  # which is an error of its own
+        chosen = np.flatnonzero(categorical_mask(categorical_features, X.shape[1])).tolist()
+        return cls(chosen, {j: _places(sorted_values(X[:, j].tolist())) for j in chosen})
 
     def encode(self, X: Any) -> Any:
         """Return ``X`` with numbers in place of all that is none, NaN where missing or unseen.
@@ -179,8 +181,8 @@ def _kind(dtype: Any) -> Kind:
         return "truth values"
     if name == "object":
         return "objects"
-    known = ("category", "str", "large_string", "dictionary")
-    return "names" if name.startswith(known) else "neither"
+    known = ("category", "str", "string", "large_string", "dictionary")
+    return "names" if re.split(r"\W", name)[0] in known else "neither"
 
 
 def _is_categorical(X: Any, j: int, dtype: Any) -> bool:

@@ -24,7 +24,7 @@ from deepforest.target import Rows, Target, Vectors
 class Sample(NamedTuple):
     """Rows to fit a model on."""
 
-    X: NDArray[Any]  # (n, d)
+    X: NDArray[Any]  # (n, d), dense or a CSR matrix
     target: Target
     codes: CodedTable | None = None  # the same rows, coded once for all engine forests
     categorical: Columns = NONE_CATEGORICAL
