@@ -175,10 +175,10 @@ def _entries(block: str) -> dict[str, str]:
 
 def _objective(head: dict[str, str]) -> tuple[str, float, int]:
     """Return link, scale and number of outputs."""
-    name, *settings = head.get("objective", "").split()
+    name, *settings = head.get("objective", "custom").split() or ["custom"]
     link = _LINK_OF.get(name)
     if link is None:
-        raise ValueError(f"its objective {name or 'of your own'!r} is not supported")
+        raise ValueError(f"its objective {name!r} is not supported")
     if name == "regression" and "sqrt" in settings:
         link = "square"
     scale = next((float(s[8:]) for s in settings if s.startswith("sigmoid:")), 1.0)

@@ -286,8 +286,8 @@ def _encode_plain(value: Any, out: Writer) -> Json:
         return {"array": _encode_any_array(value, out)}
     if isinstance(value, np.random.RandomState):
         state: Any = value.get_state(legacy=False)
-        key, place = state["state"]["key"], int(state["state"]["pos"])
         if state["bit_generator"] == "MT19937":
+            key, place = state["state"]["key"], int(state["state"]["pos"])
             gauss = [int(state["has_gauss"]), float(state["gauss"])]
             return {"generator": [out.add_array(key), place, *gauss]}
     if type(value) in SPLITTERS.values():
