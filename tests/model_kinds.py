@@ -104,7 +104,7 @@ def forest_regressor():
 def cascade_classifier():
     X, y = table()
     cascade = CascadeForestClassifier(few("classification"), max_layers=3, n_iter_no_change=3)
-    cascade.set_params(cv=3, random_state=0, screening=0.8, combine="mean", scoring=rising())
+    cascade.set_params(cv=3, random_state=0, screening=0.6, combine="mean", scoring=rising())
     cascade.fit(X, np.array(["red", "green", "blue"])[y])
     return cascade.set_params(scoring=None), X
 

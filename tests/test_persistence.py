@@ -276,7 +276,7 @@ def cascade_of(estimator, X=None, y=None):
 
 
 def test_types_that_can_do_harm_must_be_named(tmp_path):
-    cascade, X = cascade_of(RandomForestClassifier(2, random_state=0))
+    cascade, X = cascade_of(RandomForestClassifier(2, bootstrap=False, random_state=0))
     cascade.save(tmp_path / "file")
     with pytest.raises(ModelFileError, match=r"sklearn\.tree\._tree\.Tree.*trusted="):
         deepforest.load(tmp_path / "file")
