@@ -202,10 +202,7 @@ def _read_images(path: Path, size: tuple[int, int] | None, fitted: Fitted | None
         size = fitted.shape[0], fitted.shape[1]
         colour = len(fitted.shape) == 3
     else:
-        with_colour = (
-            Image.open(file).mode not in ("1", "L", "I", "I;16", "F") for file, _ in files
-        )
-        colour = any(with_colour)
+        colour = any(_has_colour(file) for file, _ in files)
     images = []
     for file, _ in files:
         try:

@@ -11,11 +11,15 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401  # makes the class public
 from sklearn.model_selection import (
+    BaseCrossValidator,
+    BaseShuffleSplit,
     GridSearchCV,
     HalvingGridSearchCV,
+    KFold,
     ParameterGrid,
     ParameterSampler,
     ShuffleSplit,
+    StratifiedKFold,
     StratifiedShuffleSplit,
 )
 
@@ -23,6 +27,7 @@ from deepforest._validation import check_choice, check_integer, check_real
 from deepforest.config import make_estimator, task_of
 from deepforest.config_files import ConfigError, Content
 from deepforest.config_schema import check_keys, check_table, table_keys
+from deepforest.estimators import Task
 from deepforest.scoring import check_scoring, score_name
 
 # Keys of [tune] itself: the default and what it is.
@@ -112,7 +117,7 @@ def _of_estimators(table: str, entries: Content) -> dict[str, Any]:
     }
 
 
-def _check(tuning: Tuning, task: str) -> None:
+def _check(tuning: Tuning, task: Task) -> None:
     settings = tuning.settings
     try:
         check_choice("search", settings["search"], SEARCHES)
@@ -178,16 +183,12 @@ def tune(
     ]
     candidate = _Candidate(tuple(tuning.content(values) for values in trials))
     task = task_of(tuning.base)
-    cv, n_splits = settings["cv"], settings["cv"]
-    if cv < 1:
-        splitter = StratifiedShuffleSplit if task == "classification" else ShuffleSplit
-        cv = splitter(n_splits=1, test_size=cv, random_state=settings["random_state"])
-        n_splits = 1
+    splitter = _splitter(settings["cv"], task, settings["random_state"])
     scorer = check_scoring(tuning.scoring, classification=task == "classification")
-    scores = _Scores(scorer, n_splits, trials, report)
+    scores = _Scores(scorer, splitter.get_n_splits(), trials, report)
     arguments: dict[str, Any] = {
         "scoring": scores,
-        "cv": cv,
+        "cv": splitter,
         "refit": False,
         "error_score": "raise",
     }
@@ -206,6 +207,16 @@ def tune(
     search.fit(X, y)
     best = scores.trials[search.best_index_]
     return best, tuning.content(best.values)
+
+
+def _splitter(cv: float, task: Task, seed: int) -> BaseCrossValidator | BaseShuffleSplit:
+    """Return what holds out rows: folds, or one share below 1; shuffled, rows may be in order."""
+    classification = task == "classification"
+    if cv < 1:
+        once = StratifiedShuffleSplit if classification else ShuffleSplit
+        return once(n_splits=1, test_size=cv, random_state=seed)
+    folds = StratifiedKFold if classification else KFold
+    return folds(int(cv), shuffle=True, random_state=seed)
 
 
 def _choices(tuning: Tuning) -> list[dict[str, int]]:

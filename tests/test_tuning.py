@@ -39,7 +39,9 @@ def test_a_grid_scores_each_candidate_as_cross_val_score_does():
             max_layers=trial.values["cascade.max_layers"],
             forest__max_depth=trial.values["cascade.estimators.forest.max_depth"],
         )
-        scores = cross_val_score(estimator, X, y, cv=StratifiedKFold(3))
+        scores = cross_val_score(
+            estimator, X, y, cv=StratifiedKFold(3, shuffle=True, random_state=0)
+        )
         assert trial.score == scores.mean()
         assert trial.spread == scores.std()
         assert trial.n_rows == 100
