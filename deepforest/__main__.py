@@ -10,11 +10,11 @@ def main() -> None:
     try:
         from deepforest.cli import app
     except ModuleNotFoundError as error:
-        if error.name not in NEEDED:
+        missing = (error.name or "").partition(".")[0]
+        if missing not in NEEDED:
             raise
         sys.exit(
-            f"The command deepforest needs {error.name}, which is missing: "
-            "pip install 'gcforest[cli]'"
+            f"The command deepforest needs {missing}, which is missing: pip install 'gcforest[cli]'"
         )
     except KeyboardInterrupt:
         sys.exit(130)
