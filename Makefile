@@ -5,7 +5,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 BIN := $(VENV)/bin
 JOBS ?= 2
 
-.PHONY: demo test test-oldest check format clean
+.PHONY: demo test test-oldest check docs format clean
 
 demo: $(VENV)/.demo
 	$(BIN)/deepforest demo
@@ -23,12 +23,17 @@ check: $(VENV)/.dev
 test-oldest: $(VENV)-oldest/.dev
 	$(VENV)-oldest/bin/python -m pytest -n $(JOBS) tests/test_sklearn_contract.py tests/test_forest.py
 
+# The site, into docs/_build/html: no network, warnings are errors, examples on small data.
+docs: $(VENV)/.dev
+	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
+
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean:
 	rm -rf $(VENV) $(VENV)-oldest .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf docs/_build docs/gallery docs/generated docs/sg_execution_times.rst
 	find deepforest -name '*.nb[ic]' -delete
 
 $(VENV)/bin/python:
