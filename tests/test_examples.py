@@ -1,4 +1,4 @@
-"""Every example runs."""
+"""Every example runs, on small data."""
 
 import runpy
 from pathlib import Path
@@ -12,6 +12,8 @@ EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("plot_*.py"))
 def test_example_runs(path, monkeypatch):
     pyplot = pytest.importorskip("matplotlib.pyplot")
     pyplot.switch_backend("agg")
+    monkeypatch.setenv("DEEPFOREST_QUICK", "1")
+    monkeypatch.syspath_prepend(path.parent)
     # Nobody looks at a window here.
     monkeypatch.setattr(pyplot, "show", lambda: None)
     runpy.run_path(str(path))

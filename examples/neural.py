@@ -1,0 +1,192 @@
+"""Neural networks of the examples: PyTorch's where it is installed, else scikit-learn's.
+
+`networks(shape)` returns them by name. All have scikit-learn's `fit`, `predict_proba` and
+`predict`, stop early on rows held out of the training rows, and keep the epoch that was best there:
+`validation_scores_` has the held-out accuracy of each epoch.
+"""
+
+from functools import partial
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.model_selection import train_test_split
+from sklearn.neural_network import MLPClassifier
+
+try:
+    import torch
+    from torch import nn
+except ImportError:
+    torch = None
+
+
+class PlainMLP(MLPClassifier):
+    """scikit-learn's network on arrays: flattened, with mean 0 and variance 1 over all values."""
+
+    def fit(self, X, y):
+        self._mean, self._spread = X.mean(), X.std()
+        return super().fit(self._rows(X), y)
+
+    def predict_proba(self, X):
+        return super().predict_proba(self._rows(X))
+
+    def predict(self, X):
+        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+
+    def _rows(self, X):
+        return ((X.reshape(len(X), -1) - self._mean) / self._spread).astype(np.float32)
+
+
+class TorchNetwork(ClassifierMixin, BaseEstimator):
+    """A network trained with Adam on the log loss.
+
+    Parameters
+    ----------
+    layers : callable
+        Takes the shape of an instance and the number of classes, returns a `torch.nn.Module`.
+    learning_rate, batch_size, max_epochs, random_state
+    patience : int
+        Training ends after so many epochs without a lower held-out loss.
+    held_out : float
+        Share of the training rows that are held out.
+    """
+
+    def __init__(
+        self,
+        layers,
+        *,
+        learning_rate=1e-3,
+        batch_size=64,
+        max_epochs=40,
+        patience=5,
+        held_out=0.15,
+        random_state=0,
+    ):
+        self.layers = layers
+        self.learning_rate = learning_rate
+        self.batch_size = batch_size
+        self.max_epochs = max_epochs
+        self.patience = patience
+        self.held_out = held_out
+        self.random_state = random_state
+
+    def fit(self, X, y):
+        torch.manual_seed(self.random_state)
+        self.classes_, labels = np.unique(y, return_inverse=True)
+        self._mean, self._spread = X.mean(), X.std()
+        X_fit, X_held, y_fit, y_held = train_test_split(
+            X, labels, test_size=self.held_out, stratify=labels, random_state=self.random_state
+        )
+        self.module_ = self.layers(X.shape[1:], len(self.classes_))
+        y_fit, y_held = torch.as_tensor(y_fit), torch.as_tensor(y_held)
+        optimiser = torch.optim.Adam(self.module_.parameters(), lr=self.learning_rate)
+        self.validation_scores_, best_loss, best_state, waited = [], np.inf, None, 0
+        for _ in range(self.max_epochs):
+            self.module_.train()
+            for rows in torch.randperm(len(X_fit)).split(self.batch_size):
+                if len(rows) > 1:  # one row has no variance to normalise by
+                    optimiser.zero_grad()
+                    said = self.module_(self._tensor(X_fit[rows.numpy()]))
+                    nn.functional.cross_entropy(said, y_fit[rows]).backward()
+                    optimiser.step()
+            said = self._said(X_held)
+            loss = nn.functional.cross_entropy(said, y_held).item()
+            self.validation_scores_.append((said.argmax(1) == y_held).double().mean().item())
+            waited += 1
+            if loss < best_loss:
+                best_loss, waited = loss, 0
+                best_state = {k: v.clone() for k, v in self.module_.state_dict().items()}
+            if waited == self.patience:
+                break
+        self.module_.load_state_dict(best_state)
+        return self
+
+    def predict_proba(self, X):
+        return self._said(X).double().softmax(dim=1).numpy()
+
+    def predict(self, X):
+        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+
+    def _tensor(self, X):
+        return torch.as_tensor((X.astype(np.float32) - self._mean) / self._spread).float()
+
+    def _said(self, X):
+        """Return the scores (n, n_classes) before the softmax, in blocks of rows."""
+        self.module_.eval()
+        with torch.no_grad():
+            blocks = [X[start : start + 1000] for start in range(0, len(X), 1000)]
+            return torch.cat([self.module_(self._tensor(block)) for block in blocks])
+
+
+def mlp(shape, n_classes, *, width=256, batch_norm=False):
+    """Return two hidden layers of ReLU."""
+    layers, n = [nn.Flatten()], int(np.prod(shape))
+    for m in (width, width // 2):
+        layers += [nn.Linear(n, m), *([nn.BatchNorm1d(m)] if batch_norm else []), nn.ReLU()]
+        n = m
+    return nn.Sequential(*layers, nn.Linear(n, n_classes))
+
+
+def lenet(shape, n_classes, *, channels=(16, 32), batch_norm=False):
+    """Return convolution, pooling, convolution, pooling and two dense layers (LeCun, 1998)."""
+    size = 3 if min(shape) < 20 else 5
+    layers, n = [nn.Unflatten(1, (1, shape[0]))], 1
+    for m in channels:
+        layers += [nn.Conv2d(n, m, size, padding="same")]
+        layers += [*([nn.BatchNorm2d(m)] if batch_norm else []), nn.ReLU(), nn.MaxPool2d(2)]
+        n = m
+    layers += [nn.Flatten(), nn.LazyLinear(128)]
+    layers += [*([nn.BatchNorm1d(128)] if batch_norm else []), nn.ReLU()]
+    return _ready(nn.Sequential(*layers, nn.Linear(128, n_classes)), shape)
+
+
+def convolutions_1d(shape, n_classes, *, channels=(32, 64), batch_norm=True):
+    """Return convolutions over time and the mean over time (a small FCN; Wang and others, 2017)."""
+    # Arrays are (t,) or (t, c); convolutions want (c, t).
+    layers = [nn.Unflatten(1, (shape[0], 1))] if len(shape) == 1 else []
+    layers += [Transposed()]
+    n = 1 if len(shape) == 1 else shape[1]
+    for m in channels:
+        layers += [nn.Conv1d(n, m, 3 if shape[0] < 20 else 7, padding="same")]
+        layers += [*([nn.BatchNorm1d(m)] if batch_norm else []), nn.ReLU()]
+        n = m
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool1d(1), nn.Flatten(), nn.Linear(n, n_classes))
+
+
+def _ready(module, shape):
+    """Return the module after one look at an instance, which tells lazy layers their size."""
+    module.eval()
+    with torch.no_grad():
+        module(torch.zeros(1, *shape))
+    return module
+
+
+if torch is not None:
+
+    class Transposed(nn.Module):
+        """(n, t, c) to (n, c, t)."""
+
+        def forward(self, X):
+            return X.transpose(1, 2)
+
+
+def networks(*kinds, **settings):
+    """Return networks by name: of "mlp", "lenet", "series", without and with batch normalisation.
+
+    Without PyTorch there is scikit-learn's MLP alone.
+    """
+    if torch is None:
+        print("PyTorch is not installed: scikit-learn's MLP stands for all networks")
+        plain = PlainMLP((256, 128), max_iter=40, early_stopping=True, random_state=0)
+        return {"MLP (scikit-learn)": plain}
+    makers = {
+        "mlp": ("MLP", mlp),
+        "lenet": ("CNN", lenet),
+        "series": ("CNN over time", convolutions_1d),
+    }
+    return {
+        name + (", batch normalisation" if batch_norm else ""): TorchNetwork(
+            partial(make, batch_norm=batch_norm), **settings
+        )
+        for name, make in map(makers.get, kinds)
+        for batch_norm in (False, True)
+    }
