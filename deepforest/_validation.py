@@ -132,9 +132,10 @@ def check_sample_weight(sample_weight: ArrayLike | None, n_rows: int) -> NDArray
 
 def check_labels(name: str, y: Any) -> NDArray[Any]:
     """Return labels as an array (n,), or raise a ValueError."""
-    if np.ndim(y) == 2 and np.shape(y)[1] > 1:
+    shape = np.asarray(y).shape
+    if len(shape) == 2 and shape[1] > 1:
         raise ValueError(
-            f"{name} has shape {np.shape(y)}, but classes are one label a row: fit a classifier "
+            f"{name} has shape {shape}, but classes are one label a row: fit a classifier "
             "for each column, as sklearn.multioutput.MultiOutputClassifier does."
         )
     labels: NDArray[Any] = column_or_1d(y, warn=True)
@@ -147,10 +148,9 @@ def check_targets(name: str, y: Any) -> NDArray[Any]:
 
     Raises a ValueError for more axes, and for NaN and infinity.
     """
-    if np.ndim(y) != 2 or np.shape(y)[1] == 1:
-        targets: NDArray[Any] = column_or_1d(y, warn=True)
-    else:
-        targets = np.asarray(y)
+    targets: NDArray[Any] = np.asarray(y)
+    if targets.ndim != 2 or targets.shape[1] == 1:
+        targets = column_or_1d(y, warn=True)
     assert_all_finite(targets, input_name=name)
     return targets
 

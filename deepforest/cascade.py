@@ -21,6 +21,7 @@ from deepforest._validation import (
     check_sample_weight,
     check_seed,
     check_sparse,
+    check_switch,
     check_table,
     check_targets,
     check_values,
@@ -40,6 +41,8 @@ from deepforest.estimators import NamedEstimators, Task, default_estimators
 from deepforest.frames import FrameEncoder, encode_new
 from deepforest.growth import GrowthRules, Validation, grow
 from deepforest.importances import column_importances
+from deepforest.quantiles import check_quantiles
+from deepforest.residuals import fit_residuals, predicted_quantiles
 from deepforest.saving import SaveMixin
 from deepforest.scoring import (
     Scoring,
@@ -49,7 +52,7 @@ from deepforest.scoring import (
     score_name,
 )
 from deepforest.screening import check_screening, mean_weights
-from deepforest.splits import Splits, check_cv_type, make_splits
+from deepforest.splits import Splits, check_cv_type, held_out_rows, make_splits
 from deepforest.target import Target
 from deepforest.walk import Grains, Walk, walked
 
@@ -74,6 +77,7 @@ class CascadeForestBase(SaveMixin, NamedEstimatorsMixin, BaseEstimator):
         screening: float | None = None,
         class_weight: ClassWeight = None,
         categorical_features: ArrayLike | str | None = "from_dtype",
+        keep_targets: bool = False,
         n_jobs: int | None = None,
         random_state: int | np.random.RandomState | None = None,
         verbose: int = 0,
@@ -90,6 +94,7 @@ class CascadeForestBase(SaveMixin, NamedEstimatorsMixin, BaseEstimator):
         self.screening = screening
         self.class_weight = class_weight
         self.categorical_features = categorical_features
+        self.keep_targets = keep_targets
         self.n_jobs = n_jobs
         self.random_state = random_state
         self.verbose = verbose
@@ -194,6 +199,7 @@ class CascadeForestBase(SaveMixin, NamedEstimatorsMixin, BaseEstimator):
             seed=seed,
             n_jobs=self.n_jobs,
             verbose=self.verbose > 0,
+            keep_held_out=self.keep_targets,
         )
         grown = grow(estimators, grains, target, classes, splits, rules, validation, categorical)
         self.layers_ = grown.layers
@@ -201,6 +207,12 @@ class CascadeForestBase(SaveMixin, NamedEstimatorsMixin, BaseEstimator):
         self.layer_scores_ = np.array(grown.scores)
         self.estimator_weights_ = grown.weights
         self.screens_ = grown.screens
+        self._residuals = None
+        if grown.held_out is not None:
+            rows = np.flatnonzero(held_out_rows(splits, len(X)))
+            self._residuals = fit_residuals(
+                grains, grown.held_out, target, rows, seed=seed, n_jobs=self.n_jobs
+            )
         return self
 
     def _check_parameters(self) -> NamedEstimators:
@@ -221,6 +233,10 @@ class CascadeForestBase(SaveMixin, NamedEstimatorsMixin, BaseEstimator):
             raise ValueError(
                 f"class_weight={self.class_weight!r}, but only classification has classes: leave "
                 "it None."
+            )
+        if check_switch("keep_targets", self.keep_targets) and self._task == "classification":
+            raise ValueError(
+                "keep_targets=True, but only regression has quantiles: leave it False."
             )
         check_scoring(self.scoring, classification=self._task == "classification")
         if self.estimators is None:
@@ -274,9 +290,15 @@ class CascadeForestBase(SaveMixin, NamedEstimatorsMixin, BaseEstimator):
 
     def _combined_vectors(self, X: ArrayLike) -> NDArray[np.float64]:
         """Return the prediction (n, K) for new rows."""
+        return self._walked(self._grains(X))
+
+    def _grains(self, X: ArrayLike) -> Grains:
+        """Return new rows as the layers take them."""
         check_is_fitted(self)
-        X = self._check_X(X, reset=False)
-        grains = self._transform_grains(X)
+        return self._transform_grains(self._check_X(X, reset=False))
+
+    def _walked(self, grains: Grains) -> NDArray[np.float64]:
+        """Return the prediction (n, K) for the rows of the grains."""
         vectors = walked(self.layers_, self.estimator_weights_, self.screens_, grains, self.n_jobs)
         return vectors.astype(np.float64)
 
@@ -365,6 +387,8 @@ class CascadeForestClassifier(ClassifierMixin, CascadeForestBase):
         the columns of a data frame that hold text or unordered categories. Categories that
         are missing in `fit` go where missing values go. The engine's forests, LightGBM and
         HistGradientBoosting split on sets of them; others need a ColumnTransformer before.
+    keep_targets : False
+        Quantiles are for regression.
     n_jobs : int, default=None
         Threads, as in joblib. The model is the same for any number.
     random_state : int, RandomState or None, default=None
@@ -525,6 +549,9 @@ class CascadeForestRegressor(RegressorMixin, CascadeForestBase):
         the columns of a data frame that hold text or unordered categories. Categories that
         are missing in `fit` go where missing values go. The engine's forests, LightGBM and
         HistGradientBoosting split on sets of them; others need a ColumnTransformer before.
+    keep_targets : bool, default=False
+        Whether to grow a forest on the held-out residuals, which `predict_quantiles` needs. It is
+        grown after all layers, whatever `max_time` is.
     n_jobs : int, default=None
         Threads, as in joblib. The model is the same for any number.
     random_state : int, RandomState or None, default=None
@@ -600,6 +627,46 @@ class CascadeForestRegressor(RegressorMixin, CascadeForestBase):
         """
         values = self._combined_vectors(X)
         return values[:, 0] if self.n_outputs_ == 1 else values
+
+    def predict_quantiles(
+        self, X: ArrayLike, quantiles: ArrayLike = (0.05, 0.5, 0.95)
+    ) -> NDArray[np.float64]:
+        """Return quantiles of the targets, given the features.
+
+        The prediction, and by how much it misses: quantiles of the held-out residuals of like
+        training rows, by a quantile regression forest [1]_ on X and the prediction.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        quantiles : float or array-like of shape (n_quantiles,), default=(0.05, 0.5, 0.95)
+            From 0 to 1.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_quantiles)
+            (n_samples, n_outputs, n_quantiles) of several outputs, each by itself; without the
+            last axis where `quantiles` is one number.
+
+        Raises
+        ------
+        ValueError
+            If the cascade was not fitted with `keep_targets=True`, or for a quantile below 0 or
+            above 1.
+
+        References
+        ----------
+        .. [1] N. Meinshausen, "Quantile Regression Forests", JMLR 7, 2006.
+        """
+        grains = self._grains(X)
+        if self._residuals is None:
+            raise ValueError(
+                f"keep_targets={self.keep_targets!r}, but predict_quantiles needs a forest of "
+                "held-out residuals: set keep_targets=True and fit again."
+            )
+        check_quantiles(quantiles)  # before the rows walk
+        found = predicted_quantiles(self._residuals, grains, self._walked(grains), quantiles)
+        return found[:, 0] if self.n_outputs_ == 1 else found
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

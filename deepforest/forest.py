@@ -16,11 +16,10 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
     check_consistent_length,
     check_is_fitted,
-    column_or_1d,
     validate_data,
 )
 
-from deepforest._validation import check_sample_weight
+from deepforest._validation import check_labels, check_sample_weight
 from deepforest.bags import (
     TreeRows,
     count_learnt,
@@ -428,8 +427,8 @@ class HistForestClassifier(ClassifierMixin, _HistForest):
     def _encode_targets(
         self, y: ArrayLike, weight: NDArray[np.float64] | None
     ) -> tuple[NDArray[Any], NDArray[np.float64] | None, dict[str, Any]]:
-        check_classification_targets(y)
-        labels = column_or_1d(y, warn=True)
+        labels = check_labels("y", y)
+        check_classification_targets(labels)
         classes, codes = np.unique(labels, return_inverse=True)
         if self.class_weight is not None:
             by_class = class_weights(self.class_weight, labels, weight)

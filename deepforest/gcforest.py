@@ -66,6 +66,7 @@ class _ScanningMixin(CascadeForestBase):
         combine: Combine = "select",
         screening: float | None = None,
         class_weight: ClassWeight = None,
+        keep_targets: bool = False,
         n_jobs: int | None = None,
         random_state: int | np.random.RandomState | None = None,
         verbose: int = 0,
@@ -82,6 +83,7 @@ class _ScanningMixin(CascadeForestBase):
             combine=combine,
             screening=screening,
             class_weight=class_weight,
+            keep_targets=keep_targets,
             n_jobs=n_jobs,
             random_state=random_state,
             verbose=verbose,
@@ -250,6 +252,7 @@ class GCForestClassifier(_ScanningMixin, CascadeForestClassifier):
     screening : float, default=None
     class_weight : dict, "balanced" or None, default=None
         For the scanner and the cascade.
+    keep_targets : False
     n_jobs : int, default=None
     random_state : int, RandomState or None, default=None
     verbose : int, default=0
@@ -335,6 +338,8 @@ class GCForestRegressor(_ScanningMixin, CascadeForestRegressor):
     combine : {"select", "mean"}, default="select"
     screening : None
     class_weight : None
+    keep_targets : bool, default=False
+        As in `CascadeForestRegressor`; the forest takes the features of all grains.
     n_jobs : int, default=None
     random_state : int, RandomState or None, default=None
     verbose : int, default=0

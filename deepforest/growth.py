@@ -16,7 +16,7 @@ from deepforest.progress import report
 from deepforest.scoring import Scorer, held_out_score
 from deepforest.screening import Screen
 from deepforest.splits import Splits
-from deepforest.target import Target
+from deepforest.target import Target, Vectors
 from deepforest.training_rows import TrainingRows
 from deepforest.walk import Grains, Walk
 
@@ -35,6 +35,7 @@ class GrowthRules(NamedTuple):
     seed: int
     n_jobs: int | None
     verbose: bool
+    keep_held_out: bool = False
 
 
 class Validation(NamedTuple):
@@ -52,6 +53,7 @@ class Grown(NamedTuple):
     weights: NDArray[np.float64]  # (len(layers), m), for rows that do not leave before
     scores: list[float]  # of every layer that was grown
     screens: list[Screen]  # where rows leave before the last layer
+    held_out: Vectors | None = None  # (n, K) prediction of the training rows, if it is kept
 
 
 def grow(
@@ -91,6 +93,7 @@ def grow(
     screens: list[Screen] = []
     scores: list[float] = []
     best_depth = 0
+    said: Vectors | None = None  # the held-out prediction at this depth
 
     for depth in range(1, rules.max_layers + 1):
         start = perf_counter()
@@ -112,7 +115,7 @@ def grow(
         weights.append(training.weights())
         if validation is not None:
             validation.walk.enter(layer)
-        if validation is None or rules.screening is not None:
+        if validation is None or rules.screening is not None or rules.keep_held_out:
             training.predict(weights[-1])
         score = _score(training, validation, weights[-1], classes, rules)
         report(
@@ -127,6 +130,7 @@ def grow(
         )
         if not scores or score > scores[best_depth - 1] + rules.tol:
             best_depth = depth
+            said = training.said.copy() if rules.keep_held_out else None
         scores.append(score)
         if depth - best_depth >= rules.n_iter_no_change or depth == rules.max_layers:
             break
@@ -136,7 +140,8 @@ def grow(
                 report(rules.verbose, "too few rows go on behind layer %d", depth)
                 break
     passed = [screen for screen in screens if len(screen.weights) < best_depth]
-    return cut_back(layers[:best_depth], weights[best_depth - 1], scores, passed)
+    grown = cut_back(layers[:best_depth], weights[best_depth - 1], scores, passed)
+    return grown._replace(held_out=said)
 
 
 def _score(

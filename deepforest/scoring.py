@@ -150,11 +150,11 @@ def check_scores_targets(scorer: Scorer, n_targets: int) -> None:
 
     So it is known before a layer is trained. Only scikit-learn's scorers are asked.
     """
-    if not isinstance(scorer, _ScorerByName):
+    if n_targets == 1 or not isinstance(scorer, _ScorerByName):
         return
     y = np.arange(1.0, 4.0)[:, None] + np.arange(n_targets)
     try:
-        scorer(_HeldOutRegressor(), y + 0.5, y if n_targets > 1 else y[:, 0])
+        scorer(_HeldOutRegressor(), y + 0.5, y)
     except ValueError as error:
         raise ValueError(
             f"scoring={scorer!r} does not take the {n_targets} targets of y: choose another one, "

@@ -109,6 +109,11 @@ def test_several_outputs():
     assert forest.score(X, both) > 0.9
 
 
+def test_several_columns_of_labels_are_refused_with_the_remedy():
+    with pytest.raises(ValueError, match=r"shape \(4, 2\).*sklearn\.multioutput\.MultiOutputC"):
+        HistForestClassifier(2).fit(np.zeros((4, 1)), np.eye(4, 2, dtype=int))
+
+
 @pytest.mark.parametrize("Forest", FORESTS)
 @pytest.mark.parametrize("splitter", ["best", "random"])
 def test_threads_do_not_change_a_bit(Forest, splitter):

@@ -24,7 +24,9 @@ SCAN = {"windows": [1.0], "pool": 1, "n_scan_estimators": 10}
 # Beside the default estimators one that is cross-fitted in folds. It is a tree because linear
 # models do not pass: BLAS sums a row's products in another order where the row stands elsewhere,
 # which check_methods_sample_order_invariance sees in the last digit.
-TREE = [("tree", DecisionTreeClassifier(max_depth=3))]
+# check_class_weight_classifiers sets the least weight of a leaf where an estimator has it: a leaf
+# of one class is of that class, however small its weight.
+TREE = [("tree", DecisionTreeClassifier(max_depth=3, min_weight_fraction_leaf=0.01))]
 TREE_OF_VALUES = [("tree", DecisionTreeRegressor(max_depth=5))]
 
 ESTIMATORS = [
