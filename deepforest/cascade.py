@@ -209,9 +209,15 @@ class CascadeForestBase(SaveMixin, NamedEstimatorsMixin, BaseEstimator):
         self.screens_ = grown.screens
         self._residuals = None
         if grown.held_out is not None:
-            rows = np.flatnonzero(held_out_rows(splits, len(X)))
+            rows = np.flatnonzero(held_out_rows(splits, X.shape[0]))
             self._residuals = fit_residuals(
-                grains, grown.held_out, target, rows, seed=seed, n_jobs=self.n_jobs
+                grains,
+                grown.held_out,
+                target,
+                rows,
+                categorical,
+                seed=seed,
+                n_jobs=self.n_jobs,
             )
         return self
 

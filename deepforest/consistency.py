@@ -131,6 +131,16 @@ def _check_layers(cascade: CascadeForestBase, widths: list[int]) -> None:
         _require(len(layer.names) == m == len(layer.models), "a layer has other estimators")
         before = m * (n_classes or n_outputs) if depth else 0
         _check_models(layer.models, widths[depth % len(widths)] + before, n_classes, n_outputs)
+    residuals = cascade._residuals
+    _require(
+        residuals is None
+        or (
+            getattr(residuals, "_leaf_targets", None) is not None
+            and residuals.n_features_in_ == sum(widths) + n_outputs
+            and residuals.n_outputs_ == n_outputs
+        ),
+        "the forest of residuals has other columns",
+    )
     weights = [cascade.estimator_weights_, *(screen.weights for screen in cascade.screens_)]
     _require(len(weights[0]) == len(layers), "there are not as many weights as layers")
     for of_layers in weights:

@@ -1,11 +1,14 @@
 """What a cascade's predictions miss by: a forest on held-out residuals, for quantiles."""
 
+from functools import reduce
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from deepforest.categories import Columns
 from deepforest.forest import HistForestRegressor
+from deepforest.sparse import side_by_side
 from deepforest.target import Rows, Target, Vectors
 from deepforest.walk import Grains
 
@@ -13,7 +16,14 @@ N_TREES = 100
 
 
 def fit_residuals(
-    grains: Grains, held_out: Vectors, target: Target, rows: Rows, *, seed: int, n_jobs: int | None
+    grains: Grains,
+    held_out: Vectors,
+    target: Target,
+    rows: Rows,
+    categorical: Columns,
+    *,
+    seed: int,
+    n_jobs: int | None,
 ) -> HistForestRegressor:
     """Return a quantile regression forest of the residuals, given the rows and the prediction.
 
@@ -25,6 +35,8 @@ def fit_residuals(
     target : Target of the n rows
     rows : ndarray of int
         The rows that are held out.
+    categorical : ndarray of int
+        The columns of the first grain that are categories.
     seed : int
     n_jobs : int or None
     """
@@ -33,6 +45,7 @@ def fit_residuals(
         max_features=1 / 3,
         min_samples_leaf=5,
         keep_targets=True,
+        categorical_features=categorical.tolist() or None,
         n_jobs=n_jobs,
         random_state=seed,
     )
@@ -50,4 +63,5 @@ def predicted_quantiles(
 
 
 def _beside(grains: Grains, predicted: Vectors) -> NDArray[Any]:
-    return np.hstack([*grains, predicted])
+    table: NDArray[Any] = reduce(side_by_side, [*grains[1:], predicted], grains[0])
+    return table

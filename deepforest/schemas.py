@@ -101,6 +101,17 @@ def _decode_template(node: Json, source: Reader) -> tuple[str, Any]:
     return name, decode_other_template(node[1], source)
 
 
+def _within(kind: type) -> Codec:
+    """Return the codec of a fitted estimator of ours that is an attribute of another."""
+
+    def decode(node: Json, source: Reader) -> Any:
+        if kind_of(node) != kind.__name__:
+            raise ModelFileError(f"{kind_of(node)!r:.200} stands where {kind.__name__} is meant.")
+        return decode_estimator(node, source)
+
+    return Codec(lambda value, out: encode_estimator(value, out, within=True), decode)
+
+
 MODELS = sequence(sequence(Codec(_encode_model, _decode_model)))
 TEMPLATES = sequence(Codec(_encode_template, _decode_template))
 
@@ -192,6 +203,7 @@ _CASCADE_PARAMETERS = {
     "combine": TEXT,
     "screening": PLAIN,
     "class_weight": PLAIN,
+    "keep_targets": SWITCH,
     "n_jobs": N_JOBS,
     "random_state": PLAIN,
     "verbose": PLAIN,
@@ -204,6 +216,7 @@ _CASCADE = {
     "layer_scores_": array("float64", 1),
     "estimator_weights_": array("float64", 2),
     "screens_": SCREENS,
+    "_residuals": optional(_within(HistForestRegressor)),
 }
 
 # Of cascades whose features are the columns of a table.
@@ -296,17 +309,6 @@ SCHEMAS = {
         ),
     )
 }
-
-
-def _within(kind: type) -> Codec:
-    """Return the codec of a fitted estimator of ours that is an attribute of another."""
-
-    def decode(node: Json, source: Reader) -> Any:
-        if kind_of(node) != kind.__name__:
-            raise ModelFileError(f"{kind_of(node)!r:.200} stands where {kind.__name__} is meant.")
-        return decode_estimator(node, source)
-
-    return Codec(lambda value, out: encode_estimator(value, out, within=True), decode)
 
 
 for _make, _fitted in (

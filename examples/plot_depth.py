@@ -10,6 +10,7 @@ sends no gradient anywhere, do at the same depths?
 The networks are written out in numpy, so that every gradient can be looked at.
 """
 
+from itertools import pairwise
 from operator import itemgetter
 
 import matplotlib.pyplot as plt
@@ -58,7 +59,7 @@ def network(depth, activation, weights, batch_norm):
     random = np.random.default_rng(0)
     sizes = [X_train.shape[1]] + [width] * depth + [10]
     layers = []
-    for n, m in zip(sizes, sizes[1:], strict=False):
+    for n, m in pairwise(sizes):
         W = random.normal(scale=spreads[weights](n, activation), size=(n, m))
         layers.append([W.astype(np.float32), np.zeros(m, np.float32), np.ones(m, np.float32)])
     return {"layers": layers, "phi": activations[activation], "batch_norm": batch_norm}

@@ -118,7 +118,7 @@ for name, model in models.items():
 figure, (left, middle, right) = plt.subplots(1, 3, figsize=(13, 4), layout="constrained")
 LayerScoreDisplay.from_estimator(forest, ax=left)
 left.set_title("deep forest")
-for colour, (name, model) in enumerate(models.items()):
+for colour, model in enumerate(models.values()):
     if hasattr(model, "validation_scores_"):
         scores = model.validation_scores_
         middle.plot(range(1, len(scores) + 1), scores, color=f"C{colour}")

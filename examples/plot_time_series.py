@@ -26,7 +26,8 @@ from deepforest import (
 
 data = series()
 print(
-    f"{data.name}: {len(data.X_train)} of shape {data.X_train.shape[1:]}, {len(data.X_test)} to test"
+    f"{data.name}: {len(data.X_train)} of shape {data.X_train.shape[1:]}, "
+    f"{len(data.X_test)} to test"
 )
 labels, counts = np.unique(data.y_train, return_counts=True)
 print("training sequences of each class: " + ", ".join(map(str, counts)))

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.sparse import csr_matrix
 from sklearn.base import clone
 from sklearn.linear_model import LinearRegression, Ridge
 from sklearn.model_selection import TimeSeriesSplit
@@ -152,3 +153,18 @@ def test_without_residuals_there_are_none():
         quick(keep_targets="yes").fit(X, y)
     with pytest.raises(ValueError, match="only regression has quantiles: leave it False"):
         CascadeForestClassifier(keep_targets=True).fit(X, y > 5)
+
+
+def test_quantiles_of_sparse_matrices_and_frames():
+    rng = np.random.default_rng(0)
+    X = np.where(rng.random((200, 6)) < 0.7, 0, rng.normal(size=(200, 6))).astype(np.float32)
+    y = X[:, 0] + X[:, 1] * rng.normal(size=200)
+    cascade = CascadeForestRegressor(
+        n_estimators=5, max_layers=1, keep_targets=True, random_state=0
+    )
+    dense = cascade.fit(X, y).predict_quantiles(X)
+    sparse = cascade.fit(csr_matrix(X), y).predict_quantiles(csr_matrix(X))
+    np.testing.assert_array_equal(sparse, dense)
+    frame = pd.DataFrame(X, columns=list("abcdef")).assign(side=np.where(y > 0, "above", "below"))
+    low, high = cascade.fit(frame, y).predict_quantiles(frame, [0.05, 0.95]).T
+    assert np.mean((low <= y) & (y <= high)) > 0.85
