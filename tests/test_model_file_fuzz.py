@@ -88,7 +88,9 @@ def mutate_arrays(header, arrays, rng):
     """Change elements of an array, or swap its description."""
     number = rng.integers(len(arrays))
     part, data = header["parts"][number], arrays[number]
-    if data and rng.random() < 0.8:
+    itemsize = np.dtype(part["dtype"]).itemsize
+    whole = part["dtype"] not in ("object", "<U4") and len(data) % itemsize == 0
+    if data and whole and rng.random() < 0.8:
         values = np.frombuffer(data, part["dtype"])
         for _ in range(rng.integers(1, 4)):
             place = rng.integers(len(values))

@@ -423,7 +423,7 @@ def test_grown_trees_pass_the_checks(forest, splitter):
     ("change", "message"),
     [
         (lambda f: f["layers_"].pop(), "layers"),
-        (lambda f: f.update(n_layers_=3), "layers"),
+        (lambda f: f.update(n_layers_=7), "layers"),
         (lambda f: f["layers_"].reverse(), "columns"),
         (lambda f: f["layers_"][0].update(n_classes=2), "classes"),
         (lambda f: f["layers_"][0].update(models=[[], [], []]), "no models"),
