@@ -17,15 +17,6 @@ from sklearn.model_selection import train_test_split
 FOLDER = Path(os.environ.get("DEEPFOREST_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
 
-class Table(NamedTuple):
-    """A table, as a frame with category columns, and what is learned from it."""
-
-    X: pd.DataFrame
-    y: NDArray
-    regression: bool
-    test_fraction: float
-
-
 class Split(NamedTuple):
     X_train: pd.DataFrame | NDArray
     X_test: pd.DataFrame | NDArray
@@ -48,40 +39,6 @@ def frame(name: str, target: str, missing: str | None = None) -> tuple[pd.DataFr
         if not pd.api.types.is_numeric_dtype(table[column]):
             table[column] = table[column].astype("category")
     return table, y
-
-
-def load(name: str) -> Table:
-    """Return one of the tables `NAMES`."""
-    if name == "letter":
-        d = arrays("letter")
-        X = np.vstack([d["X_train"], d["X_test"]]).astype(np.float32)
-        return Table(pd.DataFrame(X), np.concatenate([d["y_train"], d["y_test"]]), False, 0.2)
-    if name == "yeast":
-        d = arrays("yeast")
-        return Table(pd.DataFrame(d["X"]), d["y"], False, 0.3)
-    if name == "adult":
-        X, income = frame("adult", "income", missing="?")
-        return Table(X, (income == ">50K").to_numpy(dtype=np.int64), False, 1 / 3)
-    if name == "california_housing":
-        X, value = frame("california_housing_raw", "median_house_value")
-        return Table(X, value.to_numpy(dtype=np.float64), True, 0.2)
-    raise ValueError(f"no table is called {name!r}; there are {', '.join(NAMES)}.")
-
-
-NAMES = ("letter", "adult", "yeast", "california_housing")
-
-
-def split(table: Table, number: int) -> Split:
-    """Return a fixed split, stratified by class; `number` is its seed."""
-    return Split(
-        *train_test_split(
-            table.X,
-            table.y,
-            test_size=table.test_fraction,
-            stratify=None if table.regression else table.y,
-            random_state=number,
-        )
-    )
 
 
 def ordinal(X: pd.DataFrame) -> NDArray[np.float32]:
@@ -117,9 +74,9 @@ def letter() -> Split:
 def adult() -> Split:
     """Return the census table as numbers, (n, 14) float32: split as by its makers."""
     train = pd.read_csv(FOLDER / "adult.csv.gz", usecols=["split"])["split"].to_numpy() == "train"
-    table = load("adult")
-    X = ordinal(table.X)
-    return Split(X[train], X[~train], table.y[train], table.y[~train])
+    table, income = frame("adult", "income", missing="?")
+    X, y = ordinal(table), (income == ">50K").to_numpy(dtype=np.int64)
+    return Split(X[train], X[~train], y[train], y[~train])
 
 
 def yeast(seed: int) -> Split:

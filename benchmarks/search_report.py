@@ -128,8 +128,8 @@ def report(runs: list[dict]) -> str:
         + ", ".join(f"{name} ({n})" for name, n in rows.groupby("set")["fold"].nunique().items())
         + " (folds of 3). `python benchmarks/search_default.py`, then `search_report.py`. Error is",
         "1 - accuracy, loss is log loss; for regression both are RMSE. Fit and predict are seconds",
-        "of the processor (none for combinations other than selection). Figures other than",
-        "ranks are ratios to the row that has 1 in all of them, geometric means over sets.",
+        "of the processor; those of a combination other than selection are left out. Figures are",
+        "ratios to the row that has 1 in all of them, geometric means over sets; ranks are not.",
         "",
         "## What the layers are made of: two layers, selection over both",
         "",
