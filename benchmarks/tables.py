@@ -88,7 +88,7 @@ def main() -> None:
     parser.add_argument("--only-set", nargs="*", default=list(EVALUATION), choices=SETS)
     parser.add_argument("--only-model", nargs="*", default=list(MODELS), choices=LEARNERS)
     parser.add_argument("--splits", type=int, default=3, help="splits 0 to this number less one")
-    parser.add_argument("--timeout", type=float, default=1800, help="seconds of one run")
+    parser.add_argument("--timeout", type=float, default=3600, help="seconds of one run")
     parser.add_argument("--redo", action="store_true", help="run what is in the results, too")
     parser.add_argument("--max-rows", type=int, help="try on so many rows; needs --results")
     parser.add_argument("--results", type=Path, default=RESULTS)
