@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from rivals import AS_THE_CASCADE_TAKES_IT, N_JOBS
+from rivals import N_JOBS, as_numbers
 from runs import append, class_scores, in_process, read, value_scores
 from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
@@ -73,10 +73,7 @@ class Composition(NamedTuple):
 
 COMPOSITIONS = {
     "default": Composition("BBB"),
-    "boosting_first": Composition("BFF"),
-    "boosting_first_and_last": Composition("BFB"),
-    "boosting_last": Composition("FB"),
-    "boosting_never": Composition("FFF"),
+    **{layers: Composition(layers) for layers in ("BFF", "BFB", "FB", "FFF")},
     "boosting_alone": Composition(forests=()),
     "rf_et": Composition(forests=FORESTS[1:3]),
     "rf_et_200_trees": Composition(forests=FORESTS[1:3], forest={"n_estimators": 200}),
@@ -112,8 +109,8 @@ def run(name: str, fold: int, label: str, max_rows: int) -> dict:
     """Grow a composition on one fold of a set and score it after each layer."""
     table, composition = DEVELOPMENT[name].load(), COMPOSITIONS[label]
     train, test = fold_rows(table, fold, min(ROWS[name], max_rows))
-    X = AS_THE_CASCADE_TAKES_IT(table.X.iloc[train])
-    X_test = AS_THE_CASCADE_TAKES_IT(table.X.iloc[test])
+    X = as_numbers(table.X.iloc[train])
+    X_test = as_numbers(table.X.iloc[test])
     y_test = table.y[test]
     if table.regression:
         classes, y = None, table.y[train]

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from runs import read
-from search_default import COMPOSITIONS, KEYS, RESULTS
+from search_default import COMPOSITIONS, KEYS, RESULTS, Composition
 from tables_report import markdown
 
 # Growth by, tol (relative for log loss and RMSE), most layers. A layer that gains nothing costs.
@@ -116,6 +116,12 @@ def report(runs: list[dict]) -> str:
     complete = set(counts.index[counts == counts.max()])
     rows = flat([r for r in runs if "failed" not in r and (r["set"], r["fold"]) in complete])
     selected = rows[rows["combine"] == "select"]
+    same_models = [name for name, c in COMPOSITIONS.items() if c == Composition(c.layers)]
+    scheduled = selected[selected["composition"].isin(same_models)]
+    grown = [COMPOSITIONS[r.composition].layers[: r.depth] for r in scheduled.itertuples()]
+    scheduled = scheduled.assign(layers=grown)
+    with_boosting = [name for name, c in COMPOSITIONS.items() if c.layers.startswith("BB")]
+    of_two = selected[(selected["depth"] == 2) & selected["composition"].isin(with_boosting)]
     default = rows[rows["composition"] == "default"]
     default = default.assign(variant=default["depth"].astype(str) + ", " + default["combine"])
     rules = ruled(selected[selected["composition"] == "default"])
@@ -133,7 +139,11 @@ def report(runs: list[dict]) -> str:
         "",
         "## What the layers are made of: two layers, selection over both",
         "",
-        *markdown(compared(selected[selected["depth"] == 2], "composition", "default"), 3),
+        *markdown(compared(of_two, "composition", "default"), 3),
+        "",
+        "## Which layers have boosting (B) beside the forests (F: forests alone)",
+        "",
+        *markdown(compared(scheduled, "layers", "BB"), 3),
         "",
         "## How the class vectors are combined: the default's layers",
         "",
