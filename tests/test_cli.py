@@ -99,7 +99,7 @@ def test_help_names_the_commands():
 @pytest.mark.parametrize("module", ["typer", "rich"])
 def test_without_the_extra_the_program_says_how_to_get_it(monkeypatch, module):
     for name in list(sys.modules):
-        if name.startswith(("deepforest.c", f"{module}.")):
+        if name.startswith(("deepforest.cli", "deepforest.console", f"{module}.")):
             monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(SystemExit, match=rf"needs {module}.*pip install 'gcforest\[cli\]'"):
