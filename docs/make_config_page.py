@@ -1,4 +1,4 @@
-"""Writes docs/config.md from the estimators' signatures and docstrings: `make docs/config.md`."""
+"""Writes docs/config.md from the estimators' signatures and docstrings."""
 
 from inspect import signature
 from pathlib import Path

@@ -168,14 +168,20 @@ def test_ctrl_c_ends_a_real_fit_cleanly(folder):
     long = long.replace("n_iter_no_change = 2", "n_iter_no_change = 9999")
     (folder / "long.toml").write_text(long)
     command = [sys.executable, "-m", "deepforest", "fit", "long.toml", "train.csv", "-t", "kind"]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command,
+        stderr=subprocess.PIPE,
+        text=True,
+        # Tests that run in the background have Ctrl-C ignored, and their children too.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     try:
         for line in process.stderr:
             if line.startswith("layer 2"):
                 break
         process.send_signal(signal.SIGINT)
-        said = process.stderr.read()
-        assert process.wait(timeout=120) == 130, said
+        _, said = process.communicate(timeout=300)
+        assert process.returncode == 130, said
     finally:
         process.kill()
     assert said.splitlines()[-1] == "interrupted; nothing was written"
