@@ -64,6 +64,7 @@ html_theme_options = {
 }
 html_sidebars = {page: [] for page in ("index", "guide", "config", "theory", "engine", "changelog")}
 html_math_renderer = "mathml"
+toc_object_entries_show_parents = "hide"
 
 
 def write_benchmark_pages() -> None:

@@ -16,13 +16,12 @@ from real_data import FULL_SIZE, faces
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 
-from deepforest import GCForestClassifier, HistForestClassifier, ScanImportanceDisplay
+from deepforest import GCForestClassifier, HistForestClassifier
 
 data = faces(n_each=5)
 n_classes = len(np.unique(data.y_train))
-print(
-    f"{data.name}: {n_classes} classes, {len(data.X_train)} to train on, {len(data.X_test)} to test"
-)
+print(f"{data.name}: {n_classes} classes, {len(data.X_train)} images to train on")
+print(f"{len(data.X_test)} to test")
 
 figure, axes = plt.subplots(2, 5, figsize=(7, 3.5), layout="constrained")
 for row, label in zip(axes, (0, 1), strict=True):
@@ -67,10 +66,8 @@ for name, model in models.items():
 print(f"most accurate: {max(accuracy, key=accuracy.get)}")
 
 # %%
-# What the forest looks at, over one of the test images, and the test images that it takes for
-# somebody else, the surest mistakes first.
-ScanImportanceDisplay.from_estimator(forest, data.X_test[0])
-
+# The test images that the forest takes for somebody else, the surest mistakes first, above a
+# training image of whom it takes them for.
 probability = forest.predict_proba(data.X_test)
 said = forest.classes_[probability.argmax(axis=1)]
 mistakes = np.flatnonzero(said != data.y_test)

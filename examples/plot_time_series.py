@@ -25,10 +25,8 @@ from deepforest import (
 )
 
 data = series()
-print(
-    f"{data.name}: {len(data.X_train)} of shape {data.X_train.shape[1:]}, "
-    f"{len(data.X_test)} to test"
-)
+shape = data.X_train.shape[1:]
+print(f"{data.name}: {len(data.X_train)} of shape {shape}, {len(data.X_test)} to test")
 labels, counts = np.unique(data.y_train, return_counts=True)
 print("training sequences of each class: " + ", ".join(map(str, counts)))
 
@@ -58,6 +56,7 @@ for name, model in models.items():
     accuracy[name] = np.mean(predicted == data.y_test)
     balanced[name] = balanced_accuracy_score(data.y_test, predicted)
     print(f"{name:35} accuracy {accuracy[name]:.4f}, mean over classes {balanced[name]:.4f}")
+print(f"most accurate: {max(accuracy, key=accuracy.get)}")
 
 # %%
 # Right over all rows, and on average over the classes, of which some may be rare; below, which time
@@ -68,7 +67,7 @@ ax.barh(places - 0.2, list(accuracy.values()), 0.4, label="accuracy")
 ax.barh(places + 0.2, list(balanced.values()), 0.4, label="mean over classes")
 ax.set(yticks=places, yticklabels=list(models), xlim=(min(balanced.values()) - 0.1, 1))
 ax.invert_yaxis()
-ax.legend(loc="lower left")
+figure.legend(loc="outside lower center", ncols=2)
 
 figure, axes = plt.subplots(1, 3, figsize=(12, 3), layout="constrained")
 for ax, label in zip(axes, labels, strict=False):
