@@ -111,6 +111,22 @@ def gradients(net, X, y):
 
 
 # %%
+# That these are the gradients is checked by a difference quotient: of one weight of the first
+# layer, with batch normalisation, in double precision.
+net = network(3, "tanh", "scaled weights", batch_norm=True)
+net["layers"] = [[part.astype(np.float64) for part in layer] for layer in net["layers"]]
+X_few, y_few = X_fit[:50].astype(np.float64), y_fit[:50]
+at = np.unravel_index(
+    np.abs(gradients(net, X_few, y_few)[0][0]).argmax(), net["layers"][0][0].shape
+)
+computed = gradients(net, X_few, y_few)[0][0][at]
+losses = []
+for step in (1e-5, -2e-5):
+    net["layers"][0][0][at] += step
+    losses.append(-np.log(forward(net, X_few)[1][range(50), y_few]).mean())
+np.testing.assert_allclose((losses[0] - losses[1]) / 2e-5, computed, rtol=1e-4)
+
+# %%
 # The gradient before any training, layer by layer. Small weights make it vanish (where the values
 # themselves fade, as with tanh and ReLU, at all layers), large ones make it explode with tanh and
 # ReLU. The derivative of a sigmoid is 1/4 at the most, so there even scaled weights lose a factor

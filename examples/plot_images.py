@@ -16,7 +16,7 @@ from time import perf_counter, sleep
 
 import matplotlib.pyplot as plt
 from neural import networks
-from real_data import FULL_SIZE, images
+from real_data import FULL_SIZE, REPOSITORY, images
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import accuracy_score, log_loss
 
@@ -38,7 +38,7 @@ print(
 # On MNIST the forest is that of ``benchmarks/paper/mnist_quick.toml``; on digits of 8 by 8 pixels
 # its windows are smaller and its layers have no LightGBM, to be quick.
 if FULL_SIZE:
-    config = Path.cwd() / "benchmarks" / "paper" / "mnist_quick.toml"
+    config = REPOSITORY / "benchmarks" / "paper" / "mnist_quick.toml"
     forest = load_config(config).set_params(n_jobs=-1, random_state=0)
 else:
     forest = GCForestClassifier(

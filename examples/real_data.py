@@ -17,6 +17,7 @@ from sklearn.model_selection import train_test_split
 QUICK = os.environ.get("DEEPFOREST_QUICK") == "1" or "--quick" in sys.argv
 FOLDER = None if QUICK else os.environ.get("DEEPFOREST_DATA")
 FULL_SIZE = FOLDER is not None
+REPOSITORY = Path(__file__).parents[1]
 
 
 class Split(NamedTuple):
