@@ -13,7 +13,7 @@ from sklearn.base import is_classifier
 
 import deepforest
 from deepforest import __version__
-from deepforest.cascade import CascadeForestBase
+from deepforest.cascade_base import CascadeForestBase
 from deepforest.cli_config import config_app, convert
 from deepforest.cli_data import (
     DataPath,

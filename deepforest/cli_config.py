@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from deepforest.cascade import CascadeForestBase
+from deepforest.cascade_base import CascadeForestBase
 from deepforest.config import make_estimator, read_config
 from deepforest.config_files import (
     ConfigError,

@@ -10,11 +10,8 @@ from difflib import get_close_matches
 from inspect import cleandoc, signature
 from typing import Any, NamedTuple
 
-from deepforest.cascade import (
-    CascadeForestBase,
-    CascadeForestClassifier,
-    CascadeForestRegressor,
-)
+from deepforest.cascade import CascadeForestClassifier, CascadeForestRegressor
+from deepforest.cascade_base import CascadeForestBase
 from deepforest.config_files import ConfigError, Content
 from deepforest.estimators import Task
 from deepforest.gcforest import GCForestClassifier, GCForestRegressor

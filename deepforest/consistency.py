@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
 from deepforest.boosted import BoostedClassifier, BoostedRegressor
-from deepforest.cascade import CascadeForestBase
+from deepforest.cascade_base import CascadeForestBase
 from deepforest.forest import HistForestClassifier, HistForestRegressor
 from deepforest.grains import GrainLayout
 from deepforest.multioutput import ModelPerTarget

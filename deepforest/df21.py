@@ -7,7 +7,7 @@ import warnings
 from typing import Any
 
 from deepforest._validation import check_choice, check_integer
-from deepforest.cascade import CascadeForestBase
+from deepforest.cascade_base import CascadeForestBase
 from deepforest.config import make_estimator
 from deepforest.config_files import ConfigError, ConfigWarning, Content
 from deepforest.config_schema import check_keys

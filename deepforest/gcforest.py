@@ -15,11 +15,8 @@ from deepforest._validation import (
     check_integer,
     check_nan,
 )
-from deepforest.cascade import (
-    CascadeForestBase,
-    CascadeForestClassifier,
-    CascadeForestRegressor,
-)
+from deepforest.cascade import CascadeForestClassifier, CascadeForestRegressor
+from deepforest.cascade_base import CascadeForestBase
 from deepforest.categories import NONE_CATEGORICAL, Columns
 from deepforest.class_weights import ClassWeight
 from deepforest.combine import Combine

@@ -16,7 +16,7 @@ from sklearn.metrics import (
     root_mean_squared_error,
 )
 
-from deepforest.cascade import CascadeForestBase
+from deepforest.cascade_base import CascadeForestBase
 from deepforest.models import is_engine_forest
 from deepforest.scoring import score_name
 
