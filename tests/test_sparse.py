@@ -225,7 +225,7 @@ def test_a_matrix_far_too_large_is_refused_at_once():
 def test_no_dense_copy_is_made(monkeypatch):
     monkeypatch.setattr("deepforest.sparse.BLOCK_BYTES", 2**18)
     rng = np.random.default_rng(0)
-    n, d = 2_000, 2_000
+    n, d = 4_000, 2_000
     X = sparse.random(n, d, 0.002, format="csr", dtype=np.float32, random_state=rng)
     y = rng.integers(0, 2, n)
     model = CascadeForestClassifier([("forest", HistForestClassifier(5))], max_layers=2)
