@@ -30,8 +30,8 @@ from deepforest.cli_data import (
     with_target,
 )
 from deepforest.cli_tune import tune
-from deepforest.config import load_config, packaged_config
-from deepforest.config_files import write_bytes, write_text
+from deepforest.config import load_config, make_estimator, packaged_config, read_config
+from deepforest.config_files import errors_of, write_bytes, write_text
 from deepforest.console import (
     FAILED,
     WRONG_USE,
@@ -39,6 +39,7 @@ from deepforest.console import (
     ends_cleanly,
     progress,
     say,
+    say_notes,
     show_json,
     show_table,
 )
@@ -92,7 +93,10 @@ def fit(
     as_json: Json = False,
 ) -> None:
     """Fit the model of a config file and write it to one file."""
-    estimator = load_config(config)
+    content, notes = read_config(config)
+    say_notes(notes)
+    with errors_of(config):
+        estimator = make_estimator(content)
     check_writable(output)
     options: dict[str, Any] = {"target": target, "features": features, "drop": drop or ()}
     X, y = with_target(data, read_data(data, image_size=image_shape(image_size), **options))

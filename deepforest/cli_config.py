@@ -16,7 +16,7 @@ from deepforest.config_files import (
     write_text,
 )
 from deepforest.config_starter import starter
-from deepforest.console import ends_cleanly, say, show_json
+from deepforest.console import ends_cleanly, say, say_notes, show_json
 from deepforest.df21 import df21_content, is_df21
 from deepforest.estimators import Task
 from deepforest.tuning import read_tuning
@@ -60,7 +60,7 @@ def check(
     with errors_of(file):
         estimator = make_estimator({k: v for k, v in content.items() if k != "tune"})
         tuned = list(read_tuning(content).candidates) if "tune" in content else []
-    _say_notes(notes)
+    say_notes(notes)
     if as_json:
         show_json({"estimator": type(estimator).__name__, "tuned": tuned, "notes": notes})
     else:
@@ -108,7 +108,7 @@ def convert(
 ) -> None:
     """Turn gcForest's and DF21's settings, or another format, into a config file."""
     content, notes = _converted(file, task.task)
-    _say_notes(notes)
+    say_notes(notes)
     text = content_text(content, ".toml" if output is None else output.suffix)
     if output is None:
         typer.echo(text, nl=False)
@@ -125,8 +125,3 @@ def _converted(file: Path, task: Task) -> tuple[Content, list[str]]:
             content, notes = df21_content(content, task)
         make_estimator(content)
     return content, notes
-
-
-def _say_notes(notes: list[str]) -> None:
-    for note in notes:
-        say(f"no counterpart: {note}", style="yellow")

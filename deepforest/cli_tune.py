@@ -20,7 +20,7 @@ from deepforest.cli_data import (
 )
 from deepforest.config import read_config
 from deepforest.config_files import content_text, errors_of, write_text
-from deepforest.console import ends_cleanly, say, show_json
+from deepforest.console import ends_cleanly, say, say_notes, show_json
 from deepforest.data_files import read_data
 from deepforest.tuning import Trial, read_tuning, scored_by
 from deepforest.tuning import tune as try_candidates
@@ -42,8 +42,7 @@ def tune(
 ) -> None:
     """Try the values of the [tune] table on held-out rows; write the winning config."""
     content, notes = read_config(config)
-    for note in notes:
-        say(f"no counterpart: {note}", style="yellow")
+    say_notes(notes)
     if n_jobs is not None:
         content["n_jobs"] = n_jobs
     with errors_of(config):

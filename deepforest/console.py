@@ -30,6 +30,12 @@ def say(message: str, style: str | None = None) -> None:
     people().print(message, style=style, markup=False)
 
 
+def say_notes(notes: Sequence[str]) -> None:
+    """Show what of another library's file has no counterpart."""
+    for note in notes:
+        say(f"no counterpart: {note}", style="yellow")
+
+
 def end(status: int, message: str) -> NoReturn:
     """End the command with a message and an exit status."""
     say(message, style="red")

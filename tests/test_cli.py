@@ -308,6 +308,17 @@ def test_the_command_fits_the_model_that_python_fits(folder):
 
 
 @needs_model_files
+def test_a_gcforest_file_is_fitted_as_it_is(folder):
+    entry = {"type": "RandomForestClassifier", "n_estimators": 3, "criterion": "entropy"}
+    (folder / "gc.json").write_text(
+        json.dumps({"cascade": {"estimators": [entry], "max_layers": 1, "n_classes": 3}})
+    )
+    result = run("fit", "gc.json", "train.csv", "-t", "kind")
+    assert "no counterpart: cascade.estimators[0].criterion='entropy'" in result.stderr
+    assert deepforest.load("model.dforest").n_layers_ == 1
+
+
+@needs_model_files
 def test_validation_data_choose_the_depth(folder):
     run("fit", "table.toml", "train.csv", "-t", "kind", "--validation", "test.csv")
     pandas = pytest.importorskip("pandas")
