@@ -354,7 +354,7 @@ def test_a_folder_of_images(folder):
     run("fit", "image.toml", "digits", "-o", "digits.dforest")
     result = run("predict", "digits.dforest", "digits")
     rows = list(csv.DictReader(io.StringIO(result.stdout)))
-    assert [row["file"].split("/")[0] for row in rows] == ["0"] * 20 + ["1"] * 20
+    assert [row["file"][0] for row in rows] == sorted(map(str, y[:40]))
     assert np.mean([row["file"][0] == row["prediction"] for row in rows]) > 0.9
     shown = run("inspect", "digits.dforest")
     assert "windows of 4x4: class vectors at 2x2 places" in shown.stderr
