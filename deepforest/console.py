@@ -69,12 +69,12 @@ def show_json(value: Any) -> None:
     typer.echo(json.dumps(value, ensure_ascii=False))
 
 
-def show_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], title: str = "") -> None:
+def show_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """Write a table to stdout: drawn on a terminal, tab-separated lines in a pipe."""
     cells = [[_cell(value) for value in row] for row in rows]
     console = Console()
     if console.is_terminal:
-        table = Table(*columns, title=title or None, title_justify="left")
+        table = Table(*columns)
         for row in cells:
             table.add_row(*row)
         console.print(table)
@@ -108,8 +108,7 @@ def progress(max_layers: int) -> Iterator[None]:
         transient=True,
         disable=not console.is_terminal,
     )
-    task = bar.add_task("growing, at most", total=max_layers)
-    bar.update(task, description=f"at most {max_layers} layers")
+    task = bar.add_task(f"at most {max_layers} layers", total=max_layers)
 
     class Lines(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
