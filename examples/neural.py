@@ -5,10 +5,12 @@
 `validation_scores_` has the held-out accuracy of each epoch.
 """
 
+import warnings
 from functools import partial
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPClassifier
 
@@ -24,7 +26,10 @@ class PlainMLP(MLPClassifier):
 
     def fit(self, X, y):
         self._mean, self._spread = X.mean(), X.std()
-        return super().fit(self._rows(X), y)
+        with warnings.catch_warnings():
+            # The number of epochs is a bound that may be reached.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            return super().fit(self._rows(X), y)
 
     def predict_proba(self, X):
         return super().predict_proba(self._rows(X))
@@ -169,14 +174,22 @@ if torch is not None:
             return X.transpose(1, 2)
 
 
-def networks(*kinds, **settings):
+def networks(*kinds, max_epochs=40, batch_size=64, patience=5, held_out=0.15):
     """Return networks by name: of "mlp", "lenet", "series", without and with batch normalisation.
 
     Without PyTorch there is scikit-learn's MLP alone.
     """
     if torch is None:
         print("PyTorch is not installed: scikit-learn's MLP stands for all networks")
-        plain = PlainMLP((256, 128), max_iter=40, early_stopping=True, random_state=0)
+        plain = PlainMLP(
+            (256, 128),
+            max_iter=max_epochs,
+            batch_size=batch_size,
+            early_stopping=True,
+            n_iter_no_change=patience,
+            validation_fraction=held_out,
+            random_state=0,
+        )
         return {"MLP (scikit-learn)": plain}
     makers = {
         "mlp": ("MLP", mlp),
@@ -185,7 +198,11 @@ def networks(*kinds, **settings):
     }
     return {
         name + (", batch normalisation" if batch_norm else ""): TorchNetwork(
-            partial(make, batch_norm=batch_norm), **settings
+            partial(make, batch_norm=batch_norm),
+            max_epochs=max_epochs,
+            batch_size=batch_size,
+            patience=patience,
+            held_out=held_out,
         )
         for name, make in map(makers.get, kinds)
         for batch_norm in (False, True)
