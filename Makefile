@@ -33,7 +33,7 @@ format: $(VENV)/.dev
 
 clean:
 	rm -rf $(VENV) $(VENV)-oldest .pytest_cache .mypy_cache .ruff_cache .hypothesis
-	rm -rf docs/_build docs/gallery docs/generated docs/sg_execution_times.rst
+	rm -rf docs/_build docs/gallery docs/generated
 	find deepforest -name '*.nb[ic]' -delete
 
 $(VENV)/bin/python:
