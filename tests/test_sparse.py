@@ -235,5 +235,6 @@ def test_no_dense_copy_is_made(monkeypatch):
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert len(model.layer_scores_) == 2
-    # Codes by columns and twice more with augmented features, and a block of rows.
-    assert peak < 3.5 * n * d
+    # Codes by columns and twice more with augmented features, a block of rows, and what the
+    # forests take; a dense copy would take 4 bytes a value more.
+    assert peak < 4.5 * n * d
