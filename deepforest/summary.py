@@ -108,8 +108,10 @@ def _importances(estimator: CascadeForestBase) -> list[dict[str, Any]] | None:
         importances = estimator.feature_importances_
     except AttributeError:  # of windows, or of estimators that have none
         return None
-    names = getattr(estimator, "feature_names_in_", range(len(importances)))
-    names = [name if isinstance(name, str) else int(name) for name in names]
+    names = getattr(estimator, "feature_names_in_", None)
+    if names is None:  # by their place
+        shape = getattr(estimator, "input_shape_", importances.shape)
+        names = ["value_" + "_".join(map(str, place)) for place in np.ndindex(shape)]
     order = np.argsort(-importances, kind="stable")
     return [{"feature": names[f], "importance": float(importances[f])} for f in order]
 

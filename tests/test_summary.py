@@ -49,7 +49,7 @@ def test_a_cascade_in_plain_numbers():
     importances = [entry["importance"] for entry in content["importances"]]
     assert importances == sorted(estimator.feature_importances_, reverse=True)
     first = content["importances"][0]["feature"]
-    assert first == int(np.argmax(estimator.feature_importances_))
+    assert first == f"value_{np.argmax(estimator.feature_importances_)}"
 
 
 def test_names_of_columns_and_estimators_without_importances():
@@ -79,6 +79,8 @@ def test_the_grains_of_a_scanner():
     assert [grain["positions"] for grain in content["grains"]] == [[3, 3], [3, 2]]
     assert [grain["pooled"] for grain in content["grains"]] == [[2, 2], [2, 1]]
     assert [part["trees"] for part in content["grains"][0]["estimators"]] == [3, 3]
+    best = np.unravel_index(np.argmax(estimator.feature_importances_), (8, 8))
+    assert content["importances"][0]["feature"] == "value_{}_{}".format(*best)
 
 
 def test_scores_of_classes_are_scikit_learns():
