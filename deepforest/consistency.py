@@ -20,7 +20,7 @@ from deepforest.forest import HistForestClassifier, HistForestRegressor
 from deepforest.grains import GrainLayout
 from deepforest.multioutput import ModelPerTarget
 from deepforest.scanning import MultiGrainedScanner
-from deepforest.windows import padded_shape, pooled_shape
+from deepforest.windows import padded_shape
 
 
 def _require(fits: bool, what: str) -> None:
@@ -224,10 +224,5 @@ def check_gcforest(forest: Any) -> None:
     _require(classes is None or len(classes) == len(scanner.classes_), "the scanner has classes")
     outputs = getattr(forest, "n_outputs_", len(scanner._prior))
     _require(outputs == len(scanner._prior), "the scanner has other targets")
-    widths = [
-        prod(pooled_shape(layout.grid.positions, layout.pool)) * len(scanner._prior) * len(models)
-        for layout, models in scanner.grains_
-    ]
-    if scanner.passthrough:
-        widths.append(forest.n_features_in_)
+    widths = scanner._widths([grain.layout for grain in scanner.grains_])
     _check_layers(forest, [sum(widths)] if forest.grains == "concatenate" else widths)
