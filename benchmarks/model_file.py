@@ -25,13 +25,12 @@ from deepforest import CascadeForestClassifier, HistForestClassifier
 RESULTS = Path(__file__).parent / "results" / "model_file.json"
 
 LOAD = """
-import resource, sys
+import sys
 from time import perf_counter
 import deepforest, joblib, sklearn.ensemble
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 start = perf_counter()
 model = (deepforest.load if sys.argv[1] == "deepforest" else joblib.load)(sys.argv[2])
-print(perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+print(perf_counter() - start)
 """
 
 
@@ -69,14 +68,12 @@ def cascade(X, y, n_trees, n_layers):
     return model.fit(X.astype(np.float32), y).set_params(scoring=None)
 
 
-def loaded(kind, path, times):
-    runs = []
-    for _ in range(times):
-        command = [sys.executable, "-c", LOAD, kind, path]
-        out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-        runs.append([float(x) for x in out.split()])
-    seconds, kilobytes = np.array(runs).min(axis=0)
-    return {"load_seconds": round(seconds, 4), "memory_mb": round(kilobytes / 1024, 1)}
+def load_seconds(kind, path, times):
+    command = [sys.executable, "-c", LOAD, kind, path]
+    runs = [
+        subprocess.run(command, capture_output=True, text=True, check=True) for _ in range(times)
+    ]
+    return round(min(float(run.stdout) for run in runs), 4)
 
 
 def main():
@@ -111,7 +108,7 @@ def main():
             name: {
                 "mb": round(path.stat().st_size / 2**20, 2),
                 "nodes": n_ours if name == "deepforest" else n_theirs,
-                **loaded(name, str(path), args.times),
+                "load_seconds": load_seconds(name, str(path), args.times),
             }
             for name, path in files.items()
         }
