@@ -16,6 +16,7 @@ from sklearn.metrics import (
     root_mean_squared_error,
 )
 
+from deepforest.boosted import BoostedClassifier, BoostedRegressor
 from deepforest.cascade_base import CascadeForestBase
 from deepforest.models import is_engine_forest
 from deepforest.scoring import score_name
@@ -99,6 +100,9 @@ def _size(models: Sequence[BaseEstimator]) -> dict[str, Any]:
             nodes += len(model.trees_.feature)
         elif type(model).__module__.startswith("lightgbm."):
             trees += model.booster_.num_trees()
+        elif isinstance(model, BoostedClassifier | BoostedRegressor):  # the same from a model file
+            trees += len(model.trees.roots)
+            nodes += len(model.trees.left) + len(model.trees.leaf_values)
     kind = type(models[0]).__name__ if models else None
     return {"kind": kind, "models": len(models), "trees": trees, "nodes": nodes}
 

@@ -7,8 +7,13 @@ import pytest
 from sklearn.datasets import load_diabetes, load_digits, load_iris
 from sklearn.metrics import accuracy_score, log_loss, roc_auc_score
 
-from deepforest import CascadeForestClassifier, CascadeForestRegressor, GCForestClassifier
-from deepforest.estimators import linear, random_forest
+from deepforest import (
+    CascadeForestClassifier,
+    CascadeForestRegressor,
+    GCForestClassifier,
+    load,
+)
+from deepforest.estimators import lightgbm, linear, random_forest
 from deepforest.summary import new_scores, summary
 
 X, y = load_iris(return_X_y=True)
@@ -121,3 +126,20 @@ def test_scores_of_values():
     assert scores["rmse"] == pytest.approx(np.sqrt(np.mean(error**2)))
     assert scores["mae"] == pytest.approx(np.mean(np.abs(error)))
     assert "classes" not in summary(estimator)
+
+
+def test_boosted_trees_of_a_model_file_are_counted(tmp_path):
+    layer = [("boosted", lightgbm("classification", n_estimators=3, early_stopping_round=None))]
+    cascade = CascadeForestClassifier(layer, max_layers=1, cv=2, random_state=0)
+    cascade.fit(*load_iris(return_X_y=True))
+    cascade.save(tmp_path / "iris.dforest")
+    loaded = load(tmp_path / "iris.dforest")
+    [before], [after] = (summary(model)["layers"][0]["estimators"] for model in (cascade, loaded))
+    assert before["trees"] == after["trees"] == 2 * 3 * 3  # folds, rounds, classes
+    leaves = [
+        tree["num_leaves"]
+        for model in cascade.layers_[0].models[0]
+        for tree in model.booster_.dump_model()["tree_info"]
+    ]
+    assert after["nodes"] == sum(2 * n - 1 for n in leaves)
+    assert summary(loaded)["importances"] == summary(cascade)["importances"]
