@@ -1,7 +1,7 @@
 """Multi-grained scanning: against the straightforward way, and from 2,000 to 60,000 images.
 
     python benchmarks/scanning.py                                  # everything, some minutes
-    python benchmarks/scanning.py --images 200 --sizes 200 400 --results /tmp/try.json
+    python benchmarks/scanning.py --images 200 --sizes 200 400 --results try.json
 
 The straightforward way is what a user of scikit-learn writes: the windows of all images as rows
 (`sliding_window_view`), its forests cross-fitted in three folds of images (the folds that the

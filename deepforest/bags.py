@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from deepforest.binning import CodedTable, CodedWindows
+from deepforest.coding import CodedTable, CodedWindows
 
 # Windows that are present are looked up in blocks of about so many.
 BLOCK_WINDOWS = 2**20

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn import model_selection
 
-from deepforest.binning import Bins
+from deepforest.bins import Bins
 from deepforest.container import DTYPES, ModelFileError, told_of
 
 Json = Any

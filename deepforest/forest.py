@@ -18,10 +18,8 @@ from deepforest._validation import check_labels
 from deepforest.bags import (
     TreeRows,
 )
-from deepforest.binning import (
-    CodedTable,
-)
 from deepforest.class_weights import class_weights, weighted_by_class
+from deepforest.coding import CodedTable
 from deepforest.forest_base import HistForestBase
 from deepforest.multioutput import deviations
 from deepforest.quantiles import check_quantiles, conditional_quantiles, leaf_targets

@@ -26,14 +26,8 @@ from deepforest.bags import (
     rows_of_table,
     rows_of_windows,
 )
-from deepforest.binning import (
-    MISSING,
-    Bins,
-    CodedTable,
-    CodedWindows,
-    categorical_mask,
-    code_table,
-)
+from deepforest.bins import MISSING, Bins, categorical_mask
+from deepforest.coding import CodedTable, CodedWindows, code_table
 from deepforest.frames import FrameEncoder, encode_new
 from deepforest.parameters import check_parameters, count_draws, count_features, count_rows
 from deepforest.saving import SaveMixin

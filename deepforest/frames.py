@@ -17,7 +17,7 @@ from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
-from deepforest.binning import categorical_mask
+from deepforest.bins import categorical_mask
 
 Kind = Literal["numbers", "truth values", "names", "objects", "neither"]
 

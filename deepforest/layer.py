@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
-from deepforest.binning import categorical_mask, code_table, concatenate
+from deepforest.bins import categorical_mask
 from deepforest.categories import NONE_CATEGORICAL, Columns
+from deepforest.coding import code_table, concatenate
 from deepforest.crossfit import Table, cross_fit, mean_vectors
 from deepforest.deadline import Deadline
 from deepforest.estimators import NamedEstimators

@@ -13,8 +13,8 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.utils.validation import has_fit_parameter
 
-from deepforest.binning import CodedTable
 from deepforest.categories import NONE_CATEGORICAL, Columns, tell_categories
+from deepforest.coding import CodedTable
 from deepforest.estimators import import_lightgbm
 from deepforest.forest import HistForestClassifier, HistForestRegressor
 from deepforest.multioutput import ModelPerTarget, takes_several_targets

@@ -7,7 +7,7 @@ from numbers import Integral, Real
 from typing import Any
 
 from deepforest._validation import check_choice, check_integer, check_switch
-from deepforest.binning import check_max_bins
+from deepforest.bins import check_max_bins
 
 
 def check_parameters(forest: Any) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from deepforest.binning import Bins
+from deepforest.bins import Bins
 from deepforest.boosted import LINKS, BoostedTrees
 from deepforest.codecs import (
     PLAIN,

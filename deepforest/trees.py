@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from sklearn.utils.parallel import Parallel, delayed
 
 from deepforest.bags import TreeRows
-from deepforest.binning import Bins, CodedTable, CodedWindows
+from deepforest.bins import Bins
+from deepforest.coding import CodedTable, CodedWindows
 
 BLOCK_BYTES = 2**19
 """Rows of about so many bytes go down a tree together, and stay in the cache from tree to tree."""

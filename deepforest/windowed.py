@@ -11,7 +11,8 @@ from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.utils.parallel import Parallel, delayed
 
 from deepforest.bags import draw_windows
-from deepforest.binning import Bins, CodedWindows, code_arrays, window_bins
+from deepforest.bins import Bins, window_bins
+from deepforest.coding import CodedWindows, code_arrays
 from deepforest.grains import GrainLayout
 from deepforest.models import (
     Sample,

@@ -6,7 +6,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from deepforest.binning import Binner, CodedTable, code_arrays, concatenate, image_bins
+from deepforest.binning import Binner
+from deepforest.bins import image_bins
+from deepforest.coding import CodedTable, code_arrays, code_table, concatenate
 
 values = (
     st.floats(-(2.0**90), 2.0**90, width=32) | st.just(float("nan")) | st.integers(-5, 5).map(float)
@@ -70,7 +72,7 @@ def test_images_are_their_own_codes():
 def test_concatenate_and_take():
     X = np.random.default_rng(0).integers(0, 256, (5, 3)).astype(np.uint8)
     image = CodedTable(image_bins(3).code(X), image_bins(3))
-    other = Binner().fit(X[:, :1] / 7)._table(X[:, :1] / 7)
+    other = code_table(X[:, :1] / np.float32(7))
     both = concatenate([image, other])
     assert both.codes.flags.f_contiguous
     np.testing.assert_array_equal(both.codes[:, :3], X)
@@ -99,7 +101,7 @@ def test_scikit_learn_contract(estimator, check):
 @pytest.mark.parametrize("length", [4, 6, 50])
 def test_thresholds_of_arrays_come_from_all_positions(length, monkeypatch):
     # A sample of every 6th value of sequences of 6 would see the first position only.
-    monkeypatch.setattr("deepforest.binning.QUANTILE_ROWS", 100)
+    monkeypatch.setattr("deepforest.coding.QUANTILE_ROWS", 100)
     arrays = np.random.default_rng(0).normal(size=(600 // length, length, 1)).astype(np.float32)
     arrays[:, 0] = 7
     codes, bins = code_arrays(arrays)

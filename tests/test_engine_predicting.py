@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deepforest.binning import Bins, CodedTable
+from deepforest.bins import Bins
+from deepforest.coding import CodedTable
 from deepforest.forest import HistForestClassifier, HistForestRegressor
 
 

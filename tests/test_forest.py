@@ -9,7 +9,9 @@ from sklearn.model_selection import train_test_split
 from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from deepforest.binning import Binner, CodedTable, concatenate, image_bins
+from deepforest.binning import Binner
+from deepforest.bins import image_bins
+from deepforest.coding import CodedTable, concatenate
 from deepforest.forest import HistForestClassifier, HistForestRegressor
 
 FORESTS = [HistForestClassifier, HistForestRegressor]
@@ -205,6 +207,10 @@ def test_weights_draw_rows():
     np.testing.assert_array_equal(shares, forest.predict_proba(X))
 
 
+def coded_by(binner, X):
+    return CodedTable(binner.transform(X), binner._bins)
+
+
 @pytest.mark.parametrize("Forest", FORESTS)
 def test_codes_and_values_give_the_same_forest(Forest, digits):
     X, X_test, y, _ = digits
@@ -213,11 +219,11 @@ def test_codes_and_values_give_the_same_forest(Forest, digits):
     X_test[::5, 10] = np.nan
     plain = Forest(5, random_state=0).fit(X, y)
     binner = Binner().fit(X)
-    coded = Forest(5, random_state=0)._fit_coded(binner._table(X), y)
+    coded = Forest(5, random_state=0)._fit_coded(coded_by(binner, X), y)
     expected = plain.predict_proba(X_test) if Forest is FORESTS[0] else plain.predict(X_test)
-    np.testing.assert_array_equal(coded._predict_coded(binner._table(X_test)), expected)
+    np.testing.assert_array_equal(coded._predict_coded(coded_by(binner, X_test)), expected)
     np.testing.assert_array_equal(coded.predict(X_test), plain.predict(X_test))
-    np.testing.assert_array_equal(plain._predict_coded(binner._table(X_test)), expected)
+    np.testing.assert_array_equal(plain._predict_coded(coded_by(binner, X_test)), expected)
 
 
 def test_pixels_beside_augmented_columns(digits):
@@ -225,7 +231,12 @@ def test_pixels_beside_augmented_columns(digits):
     image = HistForestClassifier(20, oob_score=True, random_state=0).fit(X, y)
     binner = Binner().fit(image.oob_decision_function_)
     tables = [
-        concatenate([CodedTable(image_bins(64).code(pixels), image_bins(64)), binner._table(votes)])
+        concatenate(
+            [
+                CodedTable(image_bins(64).code(pixels), image_bins(64)),
+                coded_by(binner, votes),
+            ]
+        )
         for pixels, votes in [
             (X, image.oob_decision_function_),
             (X_test, image.predict_proba(X_test)),

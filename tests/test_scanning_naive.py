@@ -9,7 +9,8 @@ from sklearn.model_selection import KFold
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from deepforest import MultiGrainedScanner
-from deepforest.binning import CodedTable, window_bins
+from deepforest.bins import window_bins
+from deepforest.coding import CodedTable
 from deepforest.estimators import lightgbm
 from deepforest.forest import HistForestClassifier, HistForestRegressor
 from deepforest.models import is_engine_forest

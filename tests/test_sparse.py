@@ -25,7 +25,7 @@ from deepforest import (
     HistForestClassifier,
     HistForestRegressor,
 )
-from deepforest.binning import code_table
+from deepforest.coding import code_table
 
 FORMATS = ["csr_matrix", "csr_array", "csc_matrix", "coo_array", "lil_matrix"]
 

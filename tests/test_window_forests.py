@@ -10,7 +10,8 @@ from naive import pooled as pooled_naive
 
 from deepforest import MultiGrainedScanner, windowed
 from deepforest.bags import draw_bag, rows_of_windows
-from deepforest.binning import CodedWindows, code_arrays, window_bins
+from deepforest.bins import window_bins
+from deepforest.coding import CodedWindows, code_arrays
 from deepforest.forest import HistForestClassifier, HistForestRegressor
 from deepforest.grains import grain_settings, lay_grains
 from deepforest.target import Target

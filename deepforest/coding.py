@@ -1,0 +1,146 @@
+"""Tables and arrays as codes that trees grow on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from math import gcd
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import issparse
+
+from deepforest.bins import MISSING, QUANTILE_ROWS, Bins, by_columns, find_bins, image_bins
+from deepforest.sparse import check_codes_fit
+
+COPIES = 3
+"""Copies of the codes that a cascade holds at most: of a table by columns, and of the table with
+augmented features by columns and by rows."""
+
+
+@dataclass(frozen=True, eq=False)
+class CodedTable:
+    """A table of codes, ready for growing trees.
+
+    Attributes
+    ----------
+    codes : array of uint8, shape (n_samples, n_features)
+        In column-major order.
+    bins : Bins
+        What the codes mean.
+    """
+
+    codes: NDArray[np.uint8]
+    bins: Bins
+
+    @cached_property
+    def by_rows(self) -> NDArray[np.uint8]:
+        """The codes in row-major order, made once for all trees of all forests."""
+        return by_columns(self.codes.T).T
+
+    def forget_rows(self) -> None:
+        """Free the row-major codes; they are made again when they are asked for."""
+        self.__dict__.pop("by_rows", None)
+
+    def take(self, rows: NDArray[np.intp]) -> CodedTable:
+        """Return the table of some rows."""
+        return CodedTable(np.asfortranarray(self.codes[rows]), self.bins)
+
+
+@dataclass(frozen=True, eq=False)
+class CodedWindows:
+    """Arrays of codes and where their windows lie, so that no window need be copied.
+
+    Value ``f`` of window ``p`` of array ``i`` is ``codes[i, base[p] + offset[f]]``.
+
+    Attributes
+    ----------
+    codes : array of uint8, shape (n_arrays, n_values)
+        In row-major order.
+    base : array of int64, shape (n_windows,)
+    offset : array of int64, shape (n_features,)
+    bins : Bins
+        What the codes of the window's features mean.
+    present : array of bool, shape (n_arrays, n_windows), default=None
+        Windows that may be learnt from; None stands for all.
+    """
+
+    codes: NDArray[np.uint8]
+    base: NDArray[np.int64]
+    offset: NDArray[np.int64]
+    bins: Bins
+    present: NDArray[np.bool_] | None = None
+
+    def __post_init__(self) -> None:
+        """Check that addresses fit the 32 bits that trees are grown with."""
+        if self.codes.size >= 2**31:
+            raise ValueError(
+                f"X holds {self.codes.size} values, and scanning takes fewer than 2**31: "
+                "fit on fewer or smaller arrays."
+            )
+
+    def take(self, arrays: NDArray[np.intp]) -> CodedWindows:
+        """Return the windows of some arrays."""
+        present = None if self.present is None else self.present[arrays]
+        return CodedWindows(self.codes[arrays], self.base, self.offset, self.bins, present)
+
+
+def code_arrays(arrays: NDArray[Any], bins: Bins | None = None) -> tuple[NDArray[np.uint8], Bins]:
+    """Return the codes of arrays (n, n_positions, n_channels), in row-major order, and their bins.
+
+    The values of a channel share their thresholds, wherever in the array they stand. ``bins``
+    are those of the arrays that were fitted on; None finds them.
+    """
+    values = arrays.reshape(-1, arrays.shape[2])
+    if bins is None:
+        bins = code_table(values[:1]).bins if values.dtype == np.uint8 else None
+    if bins is None:
+        values = values.astype(np.float32, copy=False)
+        # Steps that meet every position in turn: others would see some positions only.
+        step = max(1, len(values) // QUANTILE_ROWS)
+        while gcd(step, arrays.shape[1]) > 1:
+            step += 1
+        bins = find_bins(values[::step], MISSING, np.zeros(values.shape[1], bool))
+    elif bins.keeps_missing.any() or values.dtype != np.uint8:
+        values = values.astype(np.float32, copy=False)
+    return np.ascontiguousarray(bins.code(values)).reshape(len(arrays), -1), bins
+
+
+def concatenate(tables: list[CodedTable]) -> CodedTable:
+    """Return the table with the columns of all ``tables``, which have the same rows."""
+    codes = np.concatenate([table.codes.T for table in tables]).T
+    bins = [table.bins for table in tables]
+    return CodedTable(
+        codes,
+        Bins(
+            tuple(edges for b in bins for edges in b.edges),
+            np.concatenate([b.keeps_missing for b in bins]),
+            np.concatenate([b.is_categorical for b in bins]),
+        ),
+    )
+
+
+def code_table(
+    X: Any,
+    weight: NDArray[np.float64] | None = None,
+    max_bins: int = MISSING,
+    *,
+    is_categorical: NDArray[np.bool_] | None = None,
+) -> CodedTable:
+    """Return ``X`` (n, d), an array or a CSR matrix, as codes that a forest grows on.
+
+    Values of dtype ``uint8`` are their own codes where none is a category. Rows of weight zero
+    leave no trace, not even in the thresholds.
+    """
+    mask = np.zeros(X.shape[1], bool) if is_categorical is None else is_categorical
+    if issparse(X):
+        check_codes_fit(X.shape, COPIES)
+        X = X.tocsc()
+    if X.dtype == np.uint8 and not mask.any():
+        bins = image_bins(X.shape[1])
+    else:
+        X = X.astype(np.float32, copy=False)
+        seen = X if weight is None or weight.all() else X[weight > 0]
+        bins = find_bins(seen, max_bins, mask)
+    return CodedTable(bins.code(X), bins)
