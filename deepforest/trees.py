@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 import numpy as np
 from joblib import effective_n_jobs
@@ -65,40 +65,6 @@ class Trees:
     leaf_values: NDArray[np.float64]
     left_sets: NDArray[np.uint32]
     bins: Bins
-
-    @classmethod
-    def join(cls, trees: list[Any], bins: Bins) -> Self:
-        """Put grown trees (``_engine.nodes.Tree``) one after the other."""
-        starts = [
-            np.cumsum([0] + [len(part) for part in parts]) for parts in zip(*trees, strict=True)
-        ]
-        nodes, values, sets = starts[0], starts[5], starts[6]
-        feature = np.concatenate([tree.feature for tree in trees])
-        code = np.concatenate([tree.code for tree in trees])
-        leaf = np.concatenate(
-            [
-                np.where(
-                    tree.feature >= 0,
-                    tree.leaf + np.int32(sets[t]),
-                    np.where(tree.leaf >= 0, tree.leaf, tree.leaf - np.int32(values[t])),
-                )
-                for t, tree in enumerate(trees)
-            ]
-        )
-        return cls(
-            roots=nodes[:-1].astype(np.int32),
-            children_left=np.concatenate(
-                [tree.children_left + np.int32(nodes[t]) for t, tree in enumerate(trees)]
-            ),
-            feature=feature,
-            threshold=real_thresholds(feature, code, bins),
-            code=code,
-            missing_left=np.concatenate([tree.missing_left for tree in trees]),
-            leaf=leaf,
-            leaf_values=np.concatenate([tree.leaf_values for tree in trees]),
-            left_sets=np.concatenate([tree.left_sets for tree in trees]),
-            bins=bins,
-        )
 
     def _forest(self, dtype: type, offset: NDArray[np.int64] | None = None) -> Any:
         """Return the nodes as prediction reads them.
@@ -358,19 +324,85 @@ def grow_trees(
         Mean decrease of impurity, normalised.
     """
     kinds = has_missing, bins.is_categorical
-    grown = Parallel(n_jobs=n_jobs, verbose=verbose, prefer="threads")(
+    grown = Parallel(n_jobs=n_jobs, verbose=verbose, prefer="threads", return_as="generator")(
         delayed(_grow)(codes, kinds, rows, n_classes, rules, seed, number)
         for number in range(n_trees)
     )
-    importances = np.zeros(len(codes.offset))
-    for tree in grown:
+    return join(grown, n_trees, bins)
+
+
+def join(grown: Iterable[Any], n_trees: int, bins: Bins) -> tuple[Trees, NDArray[np.float64]]:
+    """Put trees (``_engine.nodes.Tree``) one after the other as they come.
+
+    Returns
+    -------
+    trees : Trees
+    importances : array of float64, shape (n_features,)
+        Mean decrease of impurity, normalised.
+    """
+    children_left, feature, code, missing_left, leaf, leaf_values, left_sets = (
+        _Parts(n_trees) for _ in range(7)
+    )
+    roots = np.empty(n_trees, np.int32)
+    importances = np.zeros(len(bins.edges))
+    for t, tree in enumerate(grown):
+        roots[t] = feature.append(tree.feature)
+        children_left.append(tree.children_left + roots[t])
+        code.append(tree.code)
+        missing_left.append(tree.missing_left)
+        first_value = np.int32(leaf_values.append(tree.leaf_values))
+        first_set = np.int32(left_sets.append(tree.left_sets))
+        mixed = np.where(tree.leaf < 0, tree.leaf - first_value, tree.leaf)
+        leaf.append(np.where(tree.feature >= 0, tree.leaf + first_set, mixed))
         # Rounding may leave a feature that only ever made useless splits just below zero.
         own = np.maximum(tree.importances, 0.0)
         if own.sum() > 0:
             importances += own / own.sum()
     if importances.sum() > 0:
         importances /= importances.sum()
-    return Trees.join(grown, bins), importances
+    features, codes = feature.whole(), code.whole()
+    trees = Trees(
+        roots=roots,
+        children_left=children_left.whole(),
+        feature=features,
+        threshold=real_thresholds(features, codes, bins),
+        code=codes,
+        missing_left=missing_left.whole(),
+        leaf=leaf.whole(),
+        leaf_values=leaf_values.whole(),
+        left_sets=left_sets.whole(),
+        bins=bins,
+    )
+    return trees, importances
+
+
+class _Parts:
+    """Arrays put one after the other as they come, so that no forest is held twice."""
+
+    def __init__(self, n_parts: int) -> None:
+        self.n_parts = n_parts
+        self.n_appended = 0
+        self.size = 0
+
+    def append(self, part: NDArray[Any]) -> int:
+        """Copy a part behind the others; return where it begins."""
+        start, self.size = self.size, self.size + len(part)
+        self.n_appended += 1
+        if self.n_appended == 1:
+            self.room = np.empty((self._expected(), *part.shape[1:]), part.dtype)
+        elif self.size > len(self.room):
+            self.room.resize((self._expected(), *part.shape[1:]), refcheck=False)
+        self.room[start : self.size] = part
+        return start
+
+    def _expected(self) -> int:
+        """Return a size that most likely does for all parts: memory not written to is free."""
+        return int(1.05 * self.size * self.n_parts / self.n_appended) + 1
+
+    def whole(self) -> NDArray[Any]:
+        """Return the parts as one array."""
+        self.room.resize((self.size, *self.room.shape[1:]), refcheck=False)
+        return self.room
 
 
 def _grow(
