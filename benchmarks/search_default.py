@@ -57,7 +57,7 @@ class Composition(NamedTuple):
     layers: str = "BB"  # a letter a layer: B boosting beside the forests, F forests alone
     forests: tuple[str, ...] = FORESTS
     forest: dict[str, Any] | None = None  # parameters of each forest
-    lightgbm: dict[str, Any] | None = None
+    boosters: tuple[dict[str, Any], ...] = ({},)  # parameters of each LightGBM
     cv: int = 5
 
     def estimators(self, task: str, layer: str) -> NamedEstimators:
@@ -67,7 +67,10 @@ class Composition(NamedTuple):
             for i, kind in enumerate(self.forests)
         ]
         if layer == "B":
-            named.append(("lightgbm", ESTIMATORS["lightgbm"](task, **(self.lightgbm or {}))))
+            named += [
+                (f"lightgbm_{i}", ESTIMATORS["lightgbm"](task, **parameters))
+                for i, parameters in enumerate(self.boosters)
+            ]
         return named
 
 
@@ -85,14 +88,22 @@ COMPOSITIONS = {
     "leaf_2": Composition("BBB", forest={"min_samples_leaf": 2}),
     "leaf_5": Composition("BBB", forest={"min_samples_leaf": 5}),
     "features_half": Composition(forest={"max_features": 0.5}),
-    "rate_0.05": Composition(lightgbm={"learning_rate": 0.05}),
-    "leaves_15": Composition(lightgbm={"num_leaves": 15}),
-    "leaves_63": Composition(lightgbm={"num_leaves": 63}),
-    "columns_0.3": Composition(lightgbm={"colsample_bytree": 0.3}),
-    "columns_1": Composition(lightgbm={"colsample_bytree": 1.0}),
-    "patience_10": Composition(lightgbm={"early_stopping_round": 10}),
-    "patience_50": Composition(lightgbm={"early_stopping_round": 50}),
+    "rate_0.05": Composition(boosters=({"learning_rate": 0.05},)),
+    "leaves_15": Composition(boosters=({"num_leaves": 15},)),
+    "leaves_63": Composition(boosters=({"num_leaves": 63},)),
+    "columns_0.3": Composition(boosters=({"colsample_bytree": 0.3},)),
+    "columns_1": Composition(boosters=({"colsample_bytree": 1.0},)),
+    "patience_10": Composition(boosters=({"early_stopping_round": 10},)),
+    "patience_50": Composition(boosters=({"early_stopping_round": 50},)),
     "folds_3": Composition(cv=3),
+    "folds_8": Composition(cv=8),
+    "rf_et_features_half": Composition(forests=FORESTS[1:3], forest={"max_features": 0.5}),
+    "rf_et_small_and_large": Composition(
+        forests=FORESTS[1:3], boosters=({"num_leaves": 15}, {"num_leaves": 63})
+    ),
+    "rf_et_random_boosting": Composition(
+        forests=FORESTS[1:3], boosters=({}, {"extra_trees": True})
+    ),
 }
 
 
