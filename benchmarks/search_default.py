@@ -106,6 +106,21 @@ COMPOSITIONS = {
     ),
 }
 
+# Second round: what was better alone, together. The forests' votes are cheap and alike, so two
+# forests give the next layer what four give it.
+HALF, ALL_COLUMNS = {"max_features": 0.5}, {"colsample_bytree": 1.0}
+SMALL_AND_LARGE = ({"num_leaves": 15, **ALL_COLUMNS}, {"num_leaves": 63})
+COMPOSITIONS |= {
+    "half_all": Composition("BBB", FORESTS[1:3], HALF, (ALL_COLUMNS,)),
+    "half_all_BFF": Composition("BFF", FORESTS[1:3], HALF, (ALL_COLUMNS,)),
+    "half_all_200_trees": Composition(
+        "BB", FORESTS[1:3], {**HALF, "n_estimators": 200}, (ALL_COLUMNS,)
+    ),
+    "half_two": Composition("BBB", FORESTS[1:3], HALF, SMALL_AND_LARGE),
+    "half_two_folds_8": Composition("BBB", FORESTS[1:3], HALF, SMALL_AND_LARGE, cv=8),
+    "half_all_folds_3": Composition("BB", FORESTS[1:3], HALF, (ALL_COLUMNS,), cv=3),
+}
+
 
 def fold_rows(table: Table, fold: int, n: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Return the rows to train and to score on, the same for every composition."""
