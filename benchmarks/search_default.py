@@ -116,6 +116,8 @@ COMPOSITIONS |= {
     "half_all_200_trees": Composition(
         "BB", FORESTS[1:3], {**HALF, "n_estimators": 200}, (ALL_COLUMNS,)
     ),
+    "half_200_trees": Composition("BBB", FORESTS[1:3], {**HALF, "n_estimators": 200}),
+    "half_200_trees_BFF": Composition("BFF", FORESTS[1:3], {**HALF, "n_estimators": 200}),
     "half_two": Composition("BBB", FORESTS[1:3], HALF, SMALL_AND_LARGE),
     "half_two_folds_8": Composition("BBB", FORESTS[1:3], HALF, SMALL_AND_LARGE, cv=8),
     "half_all_folds_3": Composition("BB", FORESTS[1:3], HALF, (ALL_COLUMNS,), cv=3),
