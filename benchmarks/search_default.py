@@ -57,13 +57,14 @@ class Composition(NamedTuple):
     layers: str = "BB"  # a letter a layer: B boosting beside the forests, F forests alone
     forests: tuple[str, ...] = FORESTS
     forest: dict[str, Any] | None = None  # parameters of each forest
+    extra_trees: dict[str, Any] | None = None  # of extra-trees beside them
     boosters: tuple[dict[str, Any], ...] = ({},)  # parameters of each LightGBM
     cv: int = 5
 
     def estimators(self, task: str, layer: str) -> NamedEstimators:
         """Return the estimators of a layer."""
         named = [
-            (f"{kind}_{i}", ESTIMATORS[kind](task, **(self.forest or {})))
+            (f"{kind}_{i}", ESTIMATORS[kind](task, **self.parameters(kind)))
             for i, kind in enumerate(self.forests)
         ]
         if layer == "B":
@@ -72,6 +73,11 @@ class Composition(NamedTuple):
                 for i, parameters in enumerate(self.boosters)
             ]
         return named
+
+    def parameters(self, kind: str) -> dict[str, Any]:
+        """Return the parameters of a forest."""
+        own = self.extra_trees if kind == "extra_trees" else None
+        return {**(self.forest or {}), **(own or {})}
 
 
 COMPOSITIONS = {
@@ -111,16 +117,19 @@ COMPOSITIONS = {
 HALF, ALL_COLUMNS = {"max_features": 0.5}, {"colsample_bytree": 1.0}
 SMALL_AND_LARGE = ({"num_leaves": 15, **ALL_COLUMNS}, {"num_leaves": 63})
 COMPOSITIONS |= {
-    "half_all": Composition("BBB", FORESTS[1:3], HALF, (ALL_COLUMNS,)),
-    "half_all_BFF": Composition("BFF", FORESTS[1:3], HALF, (ALL_COLUMNS,)),
+    "half_all": Composition("BBB", FORESTS[1:3], HALF, boosters=(ALL_COLUMNS,)),
+    "half_all_BFF": Composition("BFF", FORESTS[1:3], HALF, boosters=(ALL_COLUMNS,)),
     "half_all_200_trees": Composition(
-        "BB", FORESTS[1:3], {**HALF, "n_estimators": 200}, (ALL_COLUMNS,)
+        "BB", FORESTS[1:3], {**HALF, "n_estimators": 200}, boosters=(ALL_COLUMNS,)
     ),
     "half_200_trees": Composition("BBB", FORESTS[1:3], {**HALF, "n_estimators": 200}),
     "half_200_trees_BFF": Composition("BFF", FORESTS[1:3], {**HALF, "n_estimators": 200}),
-    "half_two": Composition("BBB", FORESTS[1:3], HALF, SMALL_AND_LARGE),
-    "half_two_folds_8": Composition("BBB", FORESTS[1:3], HALF, SMALL_AND_LARGE, cv=8),
-    "half_all_folds_3": Composition("BB", FORESTS[1:3], HALF, (ALL_COLUMNS,), cv=3),
+    "half_extra_trees": Composition("BBB", FORESTS[1:3], {"n_estimators": 200}, HALF),
+    "half_extra_trees_BFF": Composition("BFF", FORESTS[1:3], {"n_estimators": 200}, HALF),
+    "half_folds_3_BFF": Composition("BFF", FORESTS[1:3], HALF, cv=3),
+    "half_two": Composition("BBB", FORESTS[1:3], HALF, boosters=SMALL_AND_LARGE),
+    "half_two_folds_8": Composition("BBB", FORESTS[1:3], HALF, boosters=SMALL_AND_LARGE, cv=8),
+    "half_all_folds_3": Composition("BB", FORESTS[1:3], HALF, boosters=(ALL_COLUMNS,), cv=3),
 }
 
 
