@@ -22,7 +22,11 @@ def main() -> None:
     mnist = arrays("mnist")
     X = mnist["X_train"][:10_000].reshape(10_000, -1)
     target = Target(mnist["y_train"][:10_000].astype(np.int64), None, 10)
-    forests = default_estimators()[:4]
+    forests = [
+        (f"{name}_{number}", estimator)
+        for number in (1, 2)
+        for name, estimator in default_estimators(n_estimators=100)[:2]
+    ]
     splits = make_splits(5, X, target, None, 0)
     grain = grain_table(X, target, forests)
     _, vectors = fit_layer(forests, grain, splits, seed=0, n_jobs=2)  # compiles, too

@@ -28,7 +28,7 @@ from suite import DEVELOPMENT, Table
 
 from deepforest import CascadeForestClassifier, CascadeForestRegressor
 from deepforest.combine import combined, select, select_held_out
-from deepforest.estimators import ESTIMATORS, NamedEstimators
+from deepforest.estimators import ESTIMATORS, PRESETS, NamedEstimators, default_layers
 from deepforest.layer import augmented, augmented_table, fit_layer, grain_table
 from deepforest.screening import best_power, sharpened
 from deepforest.splits import make_splits
@@ -55,24 +55,33 @@ class Composition(NamedTuple):
     """What the layers are made of."""
 
     layers: str = "BB"  # a letter a layer: B boosting beside the forests, F forests alone
+    preset: str | None = None  # the library's own instead of what follows
     forests: tuple[str, ...] = FORESTS
     forest: dict[str, Any] | None = None  # parameters of each forest
     extra_trees: dict[str, Any] | None = None  # of extra-trees beside them
     boosters: tuple[dict[str, Any], ...] = ({},)  # parameters of each LightGBM
     cv: int = 5
 
-    def estimators(self, task: str, layer: str) -> NamedEstimators:
-        """Return the estimators of a layer."""
+    def estimators(self, task: str, depth: int) -> NamedEstimators:
+        """Return the estimators of a layer; depth 0 is the first."""
+        if self.preset:
+            of_layers = default_layers(task, preset=self.preset)
+            return of_layers[min(depth, len(of_layers) - 1)]
         named = [
             (f"{kind}_{i}", ESTIMATORS[kind](task, **self.parameters(kind)))
             for i, kind in enumerate(self.forests)
         ]
-        if layer == "B":
+        if self.layers[depth] == "B":
             named += [
                 (f"lightgbm_{i}", ESTIMATORS["lightgbm"](task, **parameters))
                 for i, parameters in enumerate(self.boosters)
             ]
         return named
+
+    @property
+    def folds(self) -> int:
+        """Return into how many folds the rows are split."""
+        return PRESETS[self.preset].folds if self.preset else self.cv
 
     def parameters(self, kind: str) -> dict[str, Any]:
         """Return the parameters of a forest."""
@@ -81,7 +90,7 @@ class Composition(NamedTuple):
 
 
 COMPOSITIONS = {
-    "default": Composition("BBB"),
+    "four_forests": Composition("BBB"),
     **{layers: Composition(layers) for layers in ("BFF", "BFB", "FB", "FFF")},
     "boosting_alone": Composition(forests=()),
     "rf_et": Composition(forests=FORESTS[1:3]),
@@ -117,19 +126,44 @@ COMPOSITIONS = {
 HALF, ALL_COLUMNS = {"max_features": 0.5}, {"colsample_bytree": 1.0}
 SMALL_AND_LARGE = ({"num_leaves": 15, **ALL_COLUMNS}, {"num_leaves": 63})
 COMPOSITIONS |= {
-    "half_all": Composition("BBB", FORESTS[1:3], HALF, boosters=(ALL_COLUMNS,)),
-    "half_all_BFF": Composition("BFF", FORESTS[1:3], HALF, boosters=(ALL_COLUMNS,)),
+    "half_all": Composition("BBB", forests=FORESTS[1:3], forest=HALF, boosters=(ALL_COLUMNS,)),
+    "half_all_BFF": Composition("BFF", forests=FORESTS[1:3], forest=HALF, boosters=(ALL_COLUMNS,)),
     "half_all_200_trees": Composition(
-        "BB", FORESTS[1:3], {**HALF, "n_estimators": 200}, boosters=(ALL_COLUMNS,)
+        "BB", forests=FORESTS[1:3], forest={**HALF, "n_estimators": 200}, boosters=(ALL_COLUMNS,)
     ),
-    "half_200_trees": Composition("BBB", FORESTS[1:3], {**HALF, "n_estimators": 200}),
-    "half_200_trees_BFF": Composition("BFF", FORESTS[1:3], {**HALF, "n_estimators": 200}),
-    "half_extra_trees": Composition("BBB", FORESTS[1:3], {"n_estimators": 200}, HALF),
-    "half_extra_trees_BFF": Composition("BFF", FORESTS[1:3], {"n_estimators": 200}, HALF),
-    "half_folds_3_BFF": Composition("BFF", FORESTS[1:3], HALF, cv=3),
-    "half_two": Composition("BBB", FORESTS[1:3], HALF, boosters=SMALL_AND_LARGE),
-    "half_two_folds_8": Composition("BBB", FORESTS[1:3], HALF, boosters=SMALL_AND_LARGE, cv=8),
-    "half_all_folds_3": Composition("BB", FORESTS[1:3], HALF, boosters=(ALL_COLUMNS,), cv=3),
+    "half_200_trees": Composition(
+        "BBB", forests=FORESTS[1:3], forest={**HALF, "n_estimators": 200}
+    ),
+    "half_200_trees_BFF": Composition(
+        "BFF", forests=FORESTS[1:3], forest={**HALF, "n_estimators": 200}
+    ),
+    "half_extra_trees": Composition(
+        "BBB", forests=FORESTS[1:3], forest={"n_estimators": 200}, extra_trees=HALF
+    ),
+    "half_extra_trees_BFF": Composition(
+        "BFF", forests=FORESTS[1:3], forest={"n_estimators": 200}, extra_trees=HALF
+    ),
+    "half_folds_3_BFF": Composition("BFF", forests=FORESTS[1:3], forest=HALF, cv=3),
+    "half_two": Composition("BBB", forests=FORESTS[1:3], forest=HALF, boosters=SMALL_AND_LARGE),
+    "half_two_folds_8": Composition(
+        "BBB", forests=FORESTS[1:3], forest=HALF, boosters=SMALL_AND_LARGE, cv=8
+    ),
+    "random_boosting_200_trees": Composition(
+        "BBB",
+        forests=FORESTS[1:3],
+        forest={"n_estimators": 200},
+        boosters=({}, {"extra_trees": True}),
+    ),
+    "three_boosters_200_trees": Composition(
+        "BBB",
+        forests=FORESTS[1:3],
+        forest={"n_estimators": 200},
+        boosters=({"num_leaves": 15, **ALL_COLUMNS}, {"num_leaves": 63}, {"extra_trees": True}),
+    ),
+    **{name: Composition("BBB", preset=name) for name in PRESETS},
+    "half_all_folds_3": Composition(
+        "BB", forests=FORESTS[1:3], forest=HALF, boosters=(ALL_COLUMNS,), cv=3
+    ),
 }
 
 
@@ -163,14 +197,14 @@ def run(name: str, fold: int, label: str, max_rows: int) -> dict:
 
     warm_up(X, table.regression)
     start = time.process_time()
-    splits = make_splits(composition.cv, X, target, None, fold)
-    grain = grain_table(X, target, composition.estimators(target.task, "B"))
+    splits = make_splits(composition.folds, X, target, None, fold)
+    grain = grain_table(X, target, composition.estimators(target.task, 0))
     held_out: list[Vectors] = []
     said: list[Vectors] = []
     layers = []
-    for depth, kind in enumerate(composition.layers):
+    for depth in range(len(composition.layers)):
         layer, vectors = fit_layer(
-            composition.estimators(target.task, kind),
+            composition.estimators(target.task, depth),
             augmented_table(grain, held_out[-1] if held_out else None),
             splits,
             seed=100 * fold + depth,

@@ -18,7 +18,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
-from rivals import CLOCK, MODELS, Task, library
+from rivals import BESIDE, MODELS, Task, library
 from runs import append, class_scores, forget_peak, in_process, memory, read, value_scores
 from suite import EVALUATION, SINGLE, split
 
@@ -26,7 +26,7 @@ HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "tables.jsonl"
 KEYS = ("set", "split", "model")
 SETS = {**EVALUATION, **SINGLE}
-LEARNERS = {**MODELS, **CLOCK}
+LEARNERS = {**MODELS, **BESIDE}
 
 
 def run(name: str, number: int, model: str, max_rows: int | None) -> dict:
@@ -39,23 +39,25 @@ def run(name: str, number: int, model: str, max_rows: int | None) -> dict:
         y = data.y_train
     warm_up(model, Task(data.X_train, y, table.regression, 0))
     held = forget_peak()
-    start = time.perf_counter()
+    start, start_cpu = time.perf_counter(), time.process_time()
     fitted = LEARNERS[model](Task(data.X_train, y, table.regression, number))
-    fit_seconds = time.perf_counter() - start
-    start = time.perf_counter()
+    fit_seconds, fit_cpu = time.perf_counter() - start, time.process_time() - start_cpu
+    start, start_cpu = time.perf_counter(), time.process_time()
     predict = "predict" if table.regression else "predict_proba"
     said = getattr(fitted.estimator, predict)(fitted.prepare(data.X_test))
-    predict_seconds = time.perf_counter() - start
+    predict_seconds, predict_cpu = time.perf_counter() - start, time.process_time() - start_cpu
     peak = memory("VmHWM") - held
     if table.regression:
         scores = value_scores(data.y_test, said)
     else:
         scores = class_scores(data.y_test, said, classes, int(table.y.max()) + 1)
-    layers = {"layers": fitted.estimator.n_layers_} if model == "cascade" else {}
+    layers = {"layers": fitted.estimator.n_layers_} if model.startswith("cascade") else {}
     return {
         **scores,
         "fit_seconds": fit_seconds,
         "predict_seconds": predict_seconds,
+        "fit_cpu_seconds": fit_cpu,
+        "predict_cpu_seconds": predict_cpu,
         "peak_mb": peak,
         **layers,
         "n_train": len(y),
@@ -77,7 +79,7 @@ def warm_up(model: str, task: Task) -> None:
 
 def version(model: str) -> str:
     """Return what was run: the commit of the cascade, the version of another library."""
-    if model == "cascade":
+    if model.startswith("cascade"):
         command = ["git", "describe", "--always", "--dirty"]
         return subprocess.run(command, cwd=HERE, capture_output=True, text=True).stdout.strip()
     return f"{library(model)} {import_module(library(model)).__version__}"

@@ -37,16 +37,22 @@ class CascadeForestClassifier(ClassifierMixin, CascadeForestBase):
         `predict_proba`. Forests with `bootstrap=True` give out-of-bag class vectors, all
         others are cross-fitted in folds. A LightGBM estimator with `early_stopping_round`
         stops in each fold at the rounds that were best in the other folds. None is
-        `default_estimators("classification")`: 2 random forests, 2 extra-trees, LightGBM.
-    n_estimators : int, default=100
-        Trees in each forest of the default estimators; not used with `estimators`.
+        `default_estimators("classification")`: a random forest, extra-trees and, as `preset`
+        says, LightGBM.
+    preset : {"fast", "balanced", "best"}, default="balanced"
+        What the default estimators cost: "balanced" fits LightGBM in the first layer,
+        "fast" on 3 folds and beside smaller forests, "best" two of them in every layer.
+        docs/default.md has what each was found to reach. Not used with `estimators`.
+    n_estimators : int, default=None
+        Trees in each forest of the default estimators: None is 100 for "fast", else 200.
     max_layers : int, default=10
         The most layers to grow.
-    cv : int, splitter or list of (train, test), default=5
-        Folds for estimators without out-of-bag votes. An explicit splitter or list is
-        used for all estimators, because a bootstrap would separate rows that belong
-        together. It need not hold out every row (TimeSeriesSplit does not): rows that
-        are never held out get the class prior as class vector and are not scored.
+    cv : int, splitter or list of (train, test), default=None
+        Folds for estimators without out-of-bag votes; None is 5, and 3 for the preset "fast".
+        An explicit splitter or list is used for all estimators, because a bootstrap would
+        separate rows that belong together. It need not hold out every row (TimeSeriesSplit
+        does not): rows that are never held out get the class prior as class vector and are not
+        scored.
     scoring : str or callable, default=None
         What the depth is chosen by: a name of scikit-learn's scorers, or a callable
         ``scorer(estimator, X, y)``. None is accuracy.
@@ -99,6 +105,10 @@ class CascadeForestClassifier(ClassifierMixin, CascadeForestBase):
         the score on those rows.
     estimator_weights_ : ndarray of shape (n_layers_, n_layer_estimators)
         Weight of each estimator's class vector in the prediction.
+    power_ : float
+        The power that the combined probabilities are raised to before they sum to 1 again:
+        the one of the lowest held-out log loss. 1 with `combine="mean"`. The order of the
+        classes stays as it is.
     screens_ : list of Screen
         With `screening`, where rows leave: the weights that their prediction has there,
         the least probability of their class (`threshold`), the share of the training
@@ -206,16 +216,20 @@ class CascadeForestRegressor(RegressorMixin, CascadeForestBase):
         `bootstrap=True` give out-of-bag values, all others are cross-fitted in folds. A
         LightGBM estimator with `early_stopping_round` stops in each fold at the rounds
         that were best in the other folds. None is `default_estimators("regression")`:
-        2 random forests, 2 extra-trees, LightGBM.
-    n_estimators : int, default=100
-        Trees in each forest of the default estimators; not used with `estimators`.
+        a random forest, extra-trees and, as `preset` says, LightGBM.
+    preset : {"fast", "balanced", "best"}, default="balanced"
+        What the default estimators cost: "balanced" fits LightGBM in every layer,
+        "fast" in the first one on 3 folds and beside smaller forests, "best" two of them.
+        docs/default.md has what each was found to reach. Not used with `estimators`.
+    n_estimators : int, default=None
+        Trees in each forest of the default estimators: None is 100 for "fast", else 200.
     max_layers : int, default=10
         The most layers to grow.
-    cv : int, splitter or list of (train, test), default=5
-        Folds for estimators without out-of-bag votes. An explicit splitter or list is
-        used for all estimators, because a bootstrap would separate rows that belong
-        together. It need not hold out every row (TimeSeriesSplit does not): rows that
-        are never held out get the mean of y as value and are not scored.
+    cv : int, splitter or list of (train, test), default=None
+        Folds for estimators without out-of-bag votes; None is 5, and 3 for the preset "fast".
+        An explicit splitter or list is used for all estimators, because a bootstrap would
+        separate rows that belong together. It need not hold out every row (TimeSeriesSplit
+        does not): rows that are never held out get the mean of y as value and are not scored.
     scoring : str or callable, default=None
         What the depth is chosen by: a name of scikit-learn's scorers, or a callable
         ``scorer(estimator, X, y)``. None is R2.

@@ -32,7 +32,7 @@ from deepforest.class_weights import (
 from deepforest.combine import COMBINATIONS, Combine
 from deepforest.composition import NamedEstimatorsMixin
 from deepforest.deadline import Deadline
-from deepforest.estimators import NamedEstimators, Task, default_estimators
+from deepforest.estimators import PRESETS, NamedEstimators, Task, default_layers
 from deepforest.frames import FrameEncoder, encode_new
 from deepforest.growth import GrowthRules, Validation, grow
 from deepforest.importances import column_importances
@@ -60,9 +60,10 @@ class CascadeForestBase(SaveMixin, NamedEstimatorsMixin, BaseEstimator):
         self,
         estimators: NamedEstimators | None = None,
         *,
-        n_estimators: int = 100,
+        preset: str = "balanced",
+        n_estimators: int | None = None,
         max_layers: int = 10,
-        cv: Any = 5,
+        cv: Any = None,
         scoring: Scoring = None,
         tol: float = 0.0,
         n_iter_no_change: int = 1,
@@ -77,6 +78,7 @@ class CascadeForestBase(SaveMixin, NamedEstimatorsMixin, BaseEstimator):
         verbose: int = 0,
     ) -> None:
         self.estimators = estimators
+        self.preset = preset
         self.n_estimators = n_estimators
         self.max_layers = max_layers
         self.cv = cv
@@ -143,7 +145,7 @@ class CascadeForestBase(SaveMixin, NamedEstimatorsMixin, BaseEstimator):
         y_val: Any,
         groups: Any,
     ) -> Self:
-        estimators = self._check_parameters()
+        layers = self._check_parameters()
         deadline = Deadline(self.max_time)
         X = self._check_X(X, reset=True)
         if y is None:
@@ -151,7 +153,7 @@ class CascadeForestBase(SaveMixin, NamedEstimatorsMixin, BaseEstimator):
                 f"{type(self).__name__} requires y to be passed, but the target y is None."
             )
         categorical = self._categorical_columns()
-        check_categories(estimators, categorical)
+        check_categories(layers[0], categorical)
         y = self._check_y("y", y)
         check_same_length(X, y=y, groups=groups)
         target = self._encode(y, check_sample_weight(sample_weight, X.shape[0]))
@@ -175,7 +177,8 @@ class CascadeForestBase(SaveMixin, NamedEstimatorsMixin, BaseEstimator):
         else:
             check_scores_targets(scorer, target.width)
         seed = int(check_seed(self.random_state).randint(np.iinfo(np.int32).max))
-        splits = make_splits(self.cv, X, target, groups, seed)
+        cv = PRESETS[self.preset].folds if self.cv is None else self.cv
+        splits = make_splits(cv, X, target, groups, seed)
         grains = self._fit_grains(X, target, splits, seed)
         validation = None
         if X_val is not None:
@@ -195,12 +198,13 @@ class CascadeForestBase(SaveMixin, NamedEstimatorsMixin, BaseEstimator):
             verbose=self.verbose > 0,
             keep_held_out=self.keep_targets,
         )
-        grown = grow(estimators, grains, target, classes, splits, rules, validation, categorical)
+        grown = grow(layers, grains, target, classes, splits, rules, validation, categorical)
         self.layers_ = grown.layers
         self.n_layers_ = len(grown.layers)
         self.layer_scores_ = np.array(grown.scores)
         self.estimator_weights_ = grown.weights
         self.screens_ = grown.screens
+        self.power_ = grown.power
         self._residuals = None
         if grown.held_out is not None:
             rows = np.flatnonzero(held_out_rows(splits, X.shape[0]))
@@ -215,8 +219,11 @@ class CascadeForestBase(SaveMixin, NamedEstimatorsMixin, BaseEstimator):
             )
         return self
 
-    def _check_parameters(self) -> NamedEstimators:
-        """Return the estimators of a layer after checking all parameters."""
+    def _check_parameters(self) -> list[NamedEstimators]:
+        """Return the estimators of each layer after checking all parameters.
+
+        The last entry is that of all layers that follow.
+        """
         check_integer("max_layers", self.max_layers, at_least=1)
         check_integer("n_iter_no_change", self.n_iter_no_change, at_least=1)
         check_integer("verbose", self.verbose, at_least=0)
@@ -225,7 +232,9 @@ class CascadeForestBase(SaveMixin, NamedEstimatorsMixin, BaseEstimator):
             check_real("max_time", self.max_time, at_least=0)
         check_n_jobs(self.n_jobs)
         check_seed(self.random_state)
-        check_cv_type(self.cv)
+        check_choice("preset", self.preset, PRESETS)
+        if self.cv is not None:
+            check_cv_type(self.cv)
         check_choice("combine", self.combine, COMBINATIONS)
         check_screening(self.screening, self._task)
         check_class_weight(self.class_weight)
@@ -240,12 +249,12 @@ class CascadeForestBase(SaveMixin, NamedEstimatorsMixin, BaseEstimator):
             )
         check_scoring(self.scoring, classification=self._task == "classification")
         if self.estimators is None:
-            check_integer("n_estimators", self.n_estimators, at_least=1)
-            return default_estimators(self._task, n_estimators=self.n_estimators)
+            if self.n_estimators is not None:
+                check_integer("n_estimators", self.n_estimators, at_least=1)
+            return default_layers(self._task, preset=self.preset, n_estimators=self.n_estimators)
         method = "predict_proba" if self._task == "classification" else "predict"
-        return check_estimators(
-            "estimators", self.estimators, method=method, parameters=self.get_params(deep=False)
-        )
+        own = self.get_params(deep=False)
+        return [check_estimators("estimators", self.estimators, method=method, parameters=own)]
 
     def _check_X(self, X: Any, *, reset: bool) -> NDArray[Any]:
         if reset:
@@ -299,7 +308,9 @@ class CascadeForestBase(SaveMixin, NamedEstimatorsMixin, BaseEstimator):
 
     def _walked(self, grains: Grains) -> NDArray[np.float64]:
         """Return the prediction (n, K) for the rows of the grains."""
-        vectors = walked(self.layers_, self.estimator_weights_, self.screens_, grains, self.n_jobs)
+        vectors = walked(
+            self.layers_, self.estimator_weights_, self.screens_, grains, self.n_jobs, self.power_
+        )
         return vectors.astype(np.float64)
 
     @property

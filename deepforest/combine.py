@@ -5,6 +5,7 @@ The class vectors of all estimators of all grown layers are the *library*, an ar
 the weighted mean of the library.
 """
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -29,6 +30,19 @@ def combined(library: Vectors, weights: NDArray[np.float64]) -> Vectors:
         if weight:
             total += weight * vectors
     return total.astype(library.dtype)
+
+
+def by_layer(weights: NDArray[np.float64], sizes: Sequence[int]) -> NDArray[np.float64]:
+    """Return the weights (M,) of a library as a row a layer, with zeros where one has fewer."""
+    rows = np.zeros((len(sizes), max(sizes)))
+    for row, of_layer in zip(rows, np.split(weights, np.cumsum(sizes)[:-1]), strict=True):
+        row[: len(of_layer)] = of_layer
+    return rows
+
+
+def of_library(rows: NDArray[np.float64], sizes: Sequence[int]) -> NDArray[np.float64]:
+    """Return the weights (M,) of a library from those of each layer, as `by_layer` has them."""
+    return np.concatenate([row[:size] for row, size in zip(rows, sizes, strict=True)])
 
 
 def mean_of_last(n_library: int, n_last: int) -> NDArray[np.float64]:

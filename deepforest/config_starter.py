@@ -10,14 +10,14 @@ from deepforest.estimators import ESTIMATORS, Task
 
 # What is not the default, or worth a look first, by the kind of data.
 STARTERS: dict[str, Content] = {
-    "table": {"cascade": {"n_estimators": 100, "max_layers": 6}},
+    "table": {"cascade": {"preset": "balanced", "max_layers": 6}},
     "image": {
         "scanner": {"windows": [[0.25, 0.25], [0.5, 0.5]], "stride": None, "pool": 2},
-        "cascade": {"n_estimators": 100, "max_layers": 6},
+        "cascade": {"preset": "balanced", "max_layers": 6},
     },
     "sequence": {
         "scanner": {"windows": [[0.1], [0.2], [0.4]], "passthrough": True},
-        "cascade": {"n_estimators": 100, "max_layers": 6},
+        "cascade": {"preset": "balanced", "max_layers": 6},
     },
 }
 DATA = {

@@ -125,11 +125,11 @@ def _check_layers(cascade: CascadeForestBase, widths: list[int]) -> None:
     _require(classes is None or classes.ndim == 1, "classes are no list")
     n_classes = None if classes is None else len(classes)
     n_outputs = getattr(cascade, "n_outputs_", 1)
-    m = len(layers[0].names)
+    sizes = [len(layer.names) for layer in layers]
     for depth, layer in enumerate(layers):
         _require(layer.n_classes == n_classes, "a layer has other classes")
-        _require(len(layer.names) == m == len(layer.models), "a layer has other estimators")
-        before = m * (n_classes or n_outputs) if depth else 0
+        _require(0 < sizes[depth] == len(layer.models), "a layer has other estimators")
+        before = sizes[depth - 1] * (n_classes or n_outputs) if depth else 0
         _check_models(layer.models, widths[depth % len(widths)] + before, n_classes, n_outputs)
     residuals = cascade._residuals
     _require(
@@ -145,12 +145,14 @@ def _check_layers(cascade: CascadeForestBase, widths: list[int]) -> None:
     _require(len(weights[0]) == len(layers), "there are not as many weights as layers")
     for of_layers in weights:
         _require(
-            0 < len(of_layers) <= len(layers) and of_layers.shape[1] == m,
+            0 < len(of_layers) <= len(layers)
+            and of_layers.shape[1] >= max(sizes[: len(of_layers)]),
             "there are not as many weights as estimators",
         )
         _require(bool(np.isfinite(of_layers).all()), "a weight is no finite number")
     depths = [len(of_layers) for of_layers in weights[1:]]
     _require(depths == sorted(set(depths)), "screens do not follow each other")
+    _require(0 < cascade.power_ < np.inf, "the power is no positive number")
     for screen in cascade.screens_:
         _require(np.isfinite(screen.power) and not np.isnan(screen.threshold), "a screen is empty")
 

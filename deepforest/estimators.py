@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from types import ModuleType
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from sklearn.base import BaseEstimator, clone
 from sklearn.ensemble import (
@@ -147,19 +147,41 @@ _LIGHTGBM_NAMES = """
 LIGHTGBM_PARAMETERS = tuple(_LIGHTGBM_NAMES.split())
 
 
-def default_estimators(
-    task: Task = "classification", *, n_estimators: int = 100
-) -> NamedEstimators:
-    """Return the estimators that a cascade's layer is made of by default.
+class Preset(NamedTuple):
+    """What a cascade is made of where its estimators are not given (docs/default.md)."""
 
-    Two random forests and two extra-trees, whose out-of-bag votes cost nothing,
-    and LightGBM, cross-fitted in folds and stopped early.
+    n_estimators: int  # trees in each forest
+    folds: int  # of LightGBM
+    boosters: int
+    boosts_every_layer: tuple[Task, ...]  # for other tasks the first layer only
+
+
+PRESETS = {
+    "fast": Preset(100, 3, 1, ()),
+    "balanced": Preset(200, 5, 1, ("regression",)),
+    "best": Preset(200, 5, 2, ("classification", "regression")),
+}
+
+
+def default_estimators(
+    task: Task = "classification",
+    *,
+    preset: str = "balanced",
+    n_estimators: int | None = None,
+) -> NamedEstimators:
+    """Return the estimators that a cascade's first layer is made of by default.
+
+    A random forest and extra-trees, whose out-of-bag votes cost nothing, and LightGBM,
+    cross-fitted in folds and stopped early.
 
     Parameters
     ----------
     task : {"classification", "regression"}, default="classification"
-    n_estimators : int, default=100
-        Trees in each forest. LightGBM's rounds are chosen by early stopping.
+    preset : {"fast", "balanced", "best"}, default="balanced"
+        As a cascade has it. "best" has a second LightGBM, of larger trees.
+    n_estimators : int, default=None
+        Trees in each forest; None is 100 for "fast", else 200. LightGBM's rounds are chosen by
+        early stopping.
 
     Returns
     -------
@@ -170,18 +192,37 @@ def default_estimators(
     --------
     >>> from deepforest import default_estimators
     >>> [name for name, _ in default_estimators(n_estimators=50)]
-    ['random_forest_1', 'random_forest_2', 'extra_trees_1', 'extra_trees_2', 'lightgbm']
+    ['random_forest', 'extra_trees', 'lightgbm']
     """
     check_choice("task", task, TASKS)
+    check_choice("preset", preset, PRESETS)
+    if n_estimators is None:
+        n_estimators = PRESETS[preset].n_estimators
     check_integer("n_estimators", n_estimators, at_least=1)
-    forest = {"n_estimators": n_estimators}
+    # For values forests do best between sqrt and all columns, and boosting with all of them.
+    columns = {} if task == "classification" else {"max_features": 0.5}
+    boosting = {} if task == "classification" else {"colsample_bytree": 1.0}
+    boosters = [("lightgbm", lightgbm(task, **boosting))]
+    if PRESETS[preset].boosters == 2:
+        boosters = [
+            ("lightgbm_small", lightgbm(task, num_leaves=15, colsample_bytree=1.0)),
+            ("lightgbm_large", lightgbm(task, num_leaves=63)),
+        ]
     return [
-        ("random_forest_1", random_forest(task, **forest)),
-        ("random_forest_2", random_forest(task, **forest)),
-        ("extra_trees_1", extra_trees(task, **forest)),
-        ("extra_trees_2", extra_trees(task, **forest)),
-        ("lightgbm", lightgbm(task)),
+        ("random_forest", random_forest(task, n_estimators=n_estimators, **columns)),
+        ("extra_trees", extra_trees(task, n_estimators=n_estimators, **columns)),
+        *boosters,
     ]
+
+
+def default_layers(
+    task: Task, *, preset: str = "balanced", n_estimators: int | None = None
+) -> list[NamedEstimators]:
+    """Return the estimators of each layer by default; the last entry is that of all later ones."""
+    first = default_estimators(task, preset=preset, n_estimators=n_estimators)
+    if task in PRESETS[preset].boosts_every_layer:
+        return [first]
+    return [first, [pair for pair in first if not pair[0].startswith("lightgbm")]]
 
 
 def default_scan_estimators(

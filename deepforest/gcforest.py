@@ -53,9 +53,10 @@ class _ScanningMixin(CascadeForestBase):
         grains: Literal["cycle", "concatenate"] = "cycle",
         input_shape: tuple[int, ...] | None = None,
         estimators: NamedEstimators | None = None,
-        n_estimators: int = 100,
+        preset: str = "balanced",
+        n_estimators: int | None = None,
         max_layers: int = 10,
-        cv: Any = 5,
+        cv: Any = None,
         scoring: Scoring = None,
         tol: float = 0.0,
         n_iter_no_change: int = 1,
@@ -70,6 +71,7 @@ class _ScanningMixin(CascadeForestBase):
     ) -> None:
         super().__init__(
             estimators,
+            preset=preset,
             n_estimators=n_estimators,
             max_layers=max_layers,
             cv=cv,
@@ -98,8 +100,8 @@ class _ScanningMixin(CascadeForestBase):
         self.grains = grains
         self.input_shape = input_shape
 
-    def _check_parameters(self) -> NamedEstimators:
-        estimators = super()._check_parameters()
+    def _check_parameters(self) -> list[NamedEstimators]:
+        layers = super()._check_parameters()
         check_choice("grains", self.grains, ARRANGEMENTS)
         if self.scan_estimators is None:
             check_integer("n_scan_estimators", self.n_scan_estimators, at_least=1)
@@ -119,7 +121,7 @@ class _ScanningMixin(CascadeForestBase):
                 f"scan_estimators and estimators share the name {min(shared)!r}: give each a name "
                 "of its own, because nested parameters are found by it."
             )
-        return estimators
+        return layers
 
     def _check_X(self, X: Any, *, reset: bool) -> NDArray[Any]:
         return check_arrays(self, X, reset=reset)
@@ -236,10 +238,13 @@ class GCForestClassifier(_ScanningMixin, CascadeForestClassifier):
     estimators : list of (str, estimator), default=None
         What a layer of the cascade is made of. See `CascadeForestClassifier`, also for
         the parameters below.
-    n_estimators : int, default=100
+    preset : {"fast", "balanced", "best"}, default="balanced"
+        What the default estimators of the cascade cost. Not used with `estimators`.
+    n_estimators : int, default=None
     max_layers : int, default=10
-    cv : int, splitter or list of (train, test), default=5
-        How instances are split, for the scanner and the cascade.
+    cv : int, splitter or list of (train, test), default=None
+        How instances are split, for the scanner and the cascade. None is 5, and 3 for the
+        preset "fast".
     scoring : str or callable, default=None
     tol : float, default=0
     n_iter_no_change : int, default=1
@@ -323,10 +328,13 @@ class GCForestRegressor(_ScanningMixin, CascadeForestRegressor):
     estimators : list of (str, estimator), default=None
         What a layer of the cascade is made of. See `CascadeForestRegressor`, also for
         the parameters below.
-    n_estimators : int, default=100
+    preset : {"fast", "balanced", "best"}, default="balanced"
+        What the default estimators of the cascade cost. Not used with `estimators`.
+    n_estimators : int, default=None
     max_layers : int, default=10
-    cv : int, splitter or list of (train, test), default=5
-        How instances are split, for the scanner and the cascade.
+    cv : int, splitter or list of (train, test), default=None
+        How instances are split, for the scanner and the cascade. None is 5, and 3 for the
+        preset "fast".
     scoring : str or callable, default=None
     tol : float, default=0
     n_iter_no_change : int, default=1

@@ -53,11 +53,12 @@ class Grown(NamedTuple):
     weights: NDArray[np.float64]  # (len(layers), m), for rows that do not leave before
     scores: list[float]  # of every layer that was grown
     screens: list[Screen]  # where rows leave before the last layer
+    power: float = 1.0  # of the probabilities of rows that do not leave before
     held_out: Vectors | None = None  # (n, K) prediction of the training rows, if it is kept
 
 
 def grow(
-    estimators: NamedEstimators,
+    layer_estimators: Sequence[NamedEstimators],
     grains: Grains,
     target: Target,
     classes: NDArray[Any] | None,
@@ -74,7 +75,8 @@ def grow(
 
     Parameters
     ----------
-    estimators : list of m (str, estimator)
+    layer_estimators : list of lists of (str, estimator)
+        Of each layer; the last one stands for all that follow.
     grains : list of G ndarrays (n, d_g)
     target : Target of the n rows
     classes : ndarray (K,) or None
@@ -86,13 +88,13 @@ def grow(
     categorical : ndarray of int
         Which columns of every grain are categories.
     """
-    tables = [grain_table(grain, target, estimators, categorical) for grain in grains]
+    tables = [grain_table(grain, target, layer_estimators[0], categorical) for grain in grains]
     training = TrainingRows(target, splits, rules.combine)
     layers: list[CascadeLayer] = []
     weights: list[NDArray[np.float64]] = []  # for each depth (depth, m)
     screens: list[Screen] = []
     scores: list[float] = []
-    best_depth = 0
+    best_depth, best_power = 0, 1.0
     said: Vectors | None = None  # the held-out prediction at this depth
 
     for depth in range(1, rules.max_layers + 1):
@@ -100,7 +102,7 @@ def grow(
         table = training.table(tables[(depth - 1) % len(grains)])
         try:
             layer, held_out = fit_layer(
-                estimators,
+                layer_estimators[min(depth, len(layer_estimators)) - 1],
                 table,
                 training.splits,
                 seed=layer_seed(rules.seed, depth),
@@ -115,9 +117,9 @@ def grow(
         weights.append(training.weights())
         if validation is not None:
             validation.walk.enter(layer)
-        if validation is None or rules.screening is not None or rules.keep_held_out:
-            training.predict(weights[-1])
-        score = _score(training, validation, weights[-1], classes, rules)
+        training.predict(weights[-1])
+        power = training.power()
+        score = _score(training, validation, weights[-1], power, classes, rules)
         report(
             rules.verbose,
             "layer %d: %s %s %.4f (%d rows, %d features, %.1f s)",
@@ -129,7 +131,7 @@ def grow(
             perf_counter() - start,
         )
         if not scores or score > scores[best_depth - 1] + rules.tol:
-            best_depth = depth
+            best_depth, best_power = depth, power
             said = training.said.copy() if rules.keep_held_out else None
         scores.append(score)
         if depth - best_depth >= rules.n_iter_no_change or depth == rules.max_layers:
@@ -141,19 +143,20 @@ def grow(
                 break
     passed = [screen for screen in screens if len(screen.weights) < best_depth]
     grown = cut_back(layers[:best_depth], weights[best_depth - 1], scores, passed)
-    return grown._replace(held_out=said)
+    return grown._replace(power=best_power, held_out=said)
 
 
 def _score(
     training: TrainingRows,
     validation: Validation | None,
     weights: NDArray[np.float64],
+    power: float,
     classes: NDArray[Any] | None,
     rules: GrowthRules,
 ) -> float:
     """Return the score of the layers so far, on rows that their weights were not fitted to."""
     if validation is not None:
-        vectors = validation.walk.vectors(weights)
+        vectors = validation.walk.vectors(weights, power)
         return held_out_score(
             rules.scorer,
             validation.y,
@@ -166,7 +169,7 @@ def _score(
     return held_out_score(
         rules.scorer,
         known.y if classes is None else classes[known.y],
-        training.said[rows],
+        training.vectors(power)[rows],
         classes=classes,
         sample_weight=known.sample_weight,
     )
@@ -204,7 +207,7 @@ def cut_back(
         used[: len(screen.weights)] |= screen.weights > 0
     n_used = int(np.flatnonzero(used.any(axis=1))[-1]) + 1
     layers = layers[:n_used]
-    layers[-1] = layers[-1].keep(used[n_used - 1])
+    layers[-1] = layers[-1].keep(used[n_used - 1, : len(layers[-1].names)])
     # A screen behind a dropped layer asks the layers before it only.
     screens = [screen._replace(weights=screen.weights[:n_used]) for screen in screens]
     return Grown(layers, weights[:n_used], scores, screens)

@@ -37,7 +37,7 @@ def column_importances(
         before = [_pushed_back(models, before, seen, n_columns) for models in layer.models]
         with_weight += [
             weight * columns
-            for columns, weight in zip(before, of_layer, strict=True)
+            for columns, weight in zip(before, of_layer, strict=False)  # zeros fill a shorter layer
             if columns is not None and weight > 0
         ]
     return normalised(np.sum(with_weight, axis=0)) if with_weight else None

@@ -193,7 +193,8 @@ _SCAN_PARAMETERS = {
 
 _CASCADE_PARAMETERS = {
     "estimators": optional(TEMPLATES),
-    "n_estimators": COUNT,
+    "preset": TEXT,
+    "n_estimators": optional(COUNT),
     "max_layers": COUNT,
     "cv": PLAIN,
     "scoring": PLAIN,
@@ -216,6 +217,7 @@ _CASCADE = {
     "layer_scores_": array("float64", 1),
     "estimator_weights_": array("float64", 2),
     "screens_": SCREENS,
+    "power_": REAL,
     "_residuals": optional(_within(HistForestRegressor)),
 }
 

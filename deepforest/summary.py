@@ -46,7 +46,7 @@ CascadeForestRegressor
             "score": scores[number - 1],
             "estimators": [
                 {"name": name, **_size(models), "weight": float(weight)}
-                for name, models, weight in zip(layer.names, layer.models, weights, strict=True)
+                for name, models, weight in zip(layer.names, layer.models, weights, strict=False)
             ],
         }
         for number, (layer, weights) in enumerate(

@@ -3,7 +3,15 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from deepforest.combine import Combine, combined, mean_of_last, select, select_held_out
+from deepforest.combine import (
+    Combine,
+    by_layer,
+    combined,
+    mean_of_last,
+    of_library,
+    select,
+    select_held_out,
+)
 from deepforest.crossfit import Table
 from deepforest.layer import augmented_table
 from deepforest.screening import (
@@ -73,7 +81,7 @@ class TrainingRows:
         else:
             rows = np.flatnonzero(self.goes_on & self.held_out[self.rows])
             weights = select(library[:, rows], self.target.take(rows))
-        return weights.reshape(-1, m)
+        return by_layer(weights, [len(vectors) for vectors in self.libraries])
 
     def predict(self, weights: NDArray[np.float64]) -> None:
         """Say what the layers so far predict of the rows that have not left.
@@ -86,10 +94,30 @@ class TrainingRows:
             going = np.flatnonzero(self.goes_on)
             library, target, splits = library[:, going], target.take(going), splits.take(going)
         if self.combine == "mean":
-            vectors = combined(library, weights.ravel())
+            sizes = [len(vectors) for vectors in self.libraries]
+            vectors = combined(library, of_library(weights, sizes))
         else:
             vectors = select_held_out(library, target, splits)
         self.said[self.rows[self.goes_on]] = vectors
+
+    def power(self) -> float:
+        """Return the power that the probabilities of the rows that have not left are raised to.
+
+        The paper's mean stays as it is.
+        """
+        if self.combine == "mean" or self.target.n_classes is None:
+            return 1.0
+        rows = np.flatnonzero(self.goes_on & self.held_out[self.rows])
+        return best_power(self.said[self.rows[rows]], self.target.take(rows))
+
+    def vectors(self, power: float) -> Vectors:
+        """Return the held-out prediction (n, K) if it were made here; zero where there is none."""
+        if power == 1:
+            return self.said
+        said = self.said.copy()
+        going = self.rows[self.goes_on & self.held_out[self.rows]]
+        said[going] = sharpened(said[going], power)
+        return said
 
     def leave(self, weights: NDArray[np.float64], accuracy: float) -> Screen | None:
         """Let the rows leave whose prediction is sure; None if there are none.

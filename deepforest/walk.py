@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deepforest.combine import combined
+from deepforest.combine import combined, of_library
 from deepforest.layer import CascadeLayer, augmented
 from deepforest.screening import Screen, sharpened
 from deepforest.target import Vectors
@@ -40,11 +40,14 @@ class Walk:
         rows = augmented(grain, self.libraries[-1] if self.libraries else None)
         self.libraries.append(layer.transform(rows, n_jobs=self.n_jobs))
 
-    def vectors(self, weights: NDArray[np.float64]) -> Vectors:
+    def vectors(self, weights: NDArray[np.float64], power: float = 1.0) -> Vectors:
         """Return the prediction (n, K) if it were made here, by weights (layers so far, m)."""
         if self.said is not None and len(self.rows) == 0:
             return self.said
-        going = combined(np.concatenate(self.libraries), weights.ravel())
+        sizes = [len(library) for library in self.libraries]
+        going = combined(np.concatenate(self.libraries), of_library(weights, sizes))
+        if power != 1:
+            going = sharpened(going, power)
         if self.said is None:
             return going
         said = self.said.copy()
@@ -67,12 +70,16 @@ def walked(
     screens: Sequence[Screen],
     grains: Grains,
     n_jobs: int | None,
+    power: float = 1.0,
 ) -> Vectors:
-    """Return the prediction (n, K) of a cascade for new rows."""
+    """Return the prediction (n, K) of a cascade for new rows.
+
+    `power` is that of the rows that leave behind no screen.
+    """
     walk = Walk(grains, n_jobs)
     for depth, layer in enumerate(layers, start=1):
         walk.enter(layer)
         for screen in screens:
             if len(screen.weights) == depth:
                 walk.leave(screen)
-    return walk.vectors(weights)
+    return walk.vectors(weights, power)

@@ -204,7 +204,7 @@ with np.errstate(over="ignore", invalid="ignore"):
 # %%
 # The cascade takes the same pixels and is grown far beyond the depth at which it would stop.
 # The test rows choose nothing: they are only scored behind every layer.
-forests = default_estimators("classification", n_estimators=100 if FULL_SIZE else 50)[:4]
+forests = default_estimators("classification", n_estimators=100 if FULL_SIZE else 50)[:2]
 cascade = CascadeForestClassifier(
     forests, max_layers=n_layers, n_iter_no_change=n_layers, n_jobs=-1, random_state=0
 )

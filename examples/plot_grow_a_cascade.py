@@ -24,7 +24,7 @@ X_train, X_test, y_train, y_test = train_test_split(
 # %%
 # `n_iter_no_change=2` looks two layers further after the best one. LightGBM is left out to be
 # quick: two kinds of forests are a layer too.
-forests = default_estimators("classification", n_estimators=50)[:4]
+forests = default_estimators("classification", n_estimators=50)[:2]
 settings = {"estimators": forests, "max_layers": 5, "n_iter_no_change": 2, "random_state": 0}
 
 cascade = CascadeForestClassifier(**settings).fit(X_train, y_train)

@@ -46,7 +46,7 @@ else:
         stride=1,
         n_scan_estimators=20,
         grains="concatenate",
-        estimators=default_estimators("classification", n_estimators=50)[:4],
+        estimators=default_estimators("classification", n_estimators=50)[:2],
         max_layers=3,
         n_jobs=-1,
         random_state=0,

@@ -24,7 +24,7 @@ X_train, X_test = (X.reshape(len(X), -1).astype(np.float32) for X in (data.X_tra
 # %%
 # ``layers_`` holds the layers that were kept. What prediction does can be done by hand: the first
 # layer takes the pixels, every other one the pixels and the class vectors of the layer before.
-layer = default_estimators("classification", n_estimators=100 if FULL_SIZE else 50)[:4]
+layer = default_estimators("classification", n_estimators=100 if FULL_SIZE else 50)[:2]
 cascade = CascadeForestClassifier(
     layer,
     max_layers=4,

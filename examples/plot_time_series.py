@@ -34,7 +34,7 @@ print("training sequences of each class: " + ", ".join(map(str, counts)))
 # Windows as fractions of the length. One number in a tuple slides over time alone, and takes all
 # channels of a step.
 windows = [(0.1,), (0.2,), (0.4,)] if FULL_SIZE else [(2,), (4,)]
-layer = default_estimators("classification", n_estimators=200 if FULL_SIZE else 50)[:4]
+layer = default_estimators("classification", n_estimators=200 if FULL_SIZE else 50)[:2]
 settings = {"estimators": layer, "max_layers": 3, "n_jobs": -1, "random_state": 0}
 scanned = GCForestClassifier(windows, passthrough=True, grains="concatenate", **settings)
 models = {

@@ -117,7 +117,7 @@ def most_confident_rows(confidences, wrong, weight, accuracy):
     return best
 
 
-def screened_walk(layers, weights, screens, x):
+def screened_walk(layers, weights, screens, x, power=1):
     """What a cascade says (K,) of one row x (d,), which may leave at a screen."""
     vectors, row = [], x[None]
     for depth, layer in enumerate(layers, start=1):
@@ -130,7 +130,8 @@ def screened_walk(layers, weights, screens, x):
                 if so_far.max() >= screen.threshold:
                     raised = so_far.astype(float) ** screen.power
                     return raised / raised.sum()
-    return weighted_mean(vectors, weights)
+    raised = weighted_mean(vectors, weights).astype(float) ** power
+    return raised / raised.sum()
 
 
 def weighted_mean(vectors, weights):

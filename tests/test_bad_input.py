@@ -580,3 +580,5 @@ def test_the_default_estimators_check_their_arguments():
             function("regresion")
         with pytest.raises(ValueError, match="n_estimators=0"):
             function(n_estimators=0)
+    with pytest.raises(ValueError, match="preset='bst' must be one of 'fast', 'balanced', 'best'"):
+        default_estimators(preset="bst")

@@ -221,7 +221,7 @@ def test_config_init_check_and_convert(folder):
     assert (folder / "image.toml").read_text() == text
     shown = run("config", "check", "image.toml")
     assert shown.stdout == ""
-    assert "a GCForestClassifier of at most 6 layers of random_forest_1" in shown.stderr
+    assert "a GCForestClassifier of at most 6 layers of random_forest, extra_trees" in shown.stderr
     assert "[tune] tries values of cascade.max_layers" in shown.stderr
     content = json.loads(run("config", "check", "image.toml", "--json").stdout)
     assert content["estimator"] == "GCForestClassifier"

@@ -5,7 +5,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.datasets import load_digits
+from sklearn.metrics import log_loss
 
+from deepforest import CascadeForestClassifier, HistForestClassifier
 from deepforest.combine import N_PICKS, combined, mean_of_last, select, select_held_out
 from deepforest.splits import Splits, make_splits
 from deepforest.target import Target
@@ -183,3 +186,24 @@ def test_values_beyond_the_squares_that_fit_are_selected_too():
     y = np.array([1e200, -1e200, 2e200])
     library = np.stack([y, 0 * y, -y])[:, :, None]
     assert select(library, Target(y, None, None)).tolist() == [1, 0, 0]
+
+
+def test_the_power_lowers_the_held_out_log_loss_and_moves_no_class():
+    X, y = load_digits(return_X_y=True)
+    cascade = CascadeForestClassifier(
+        [("forest", HistForestClassifier(20))], max_layers=1, random_state=0
+    ).fit(X[::2], y[::2])
+    assert cascade.power_ > 1  # votes of few trees are blunt
+    calibrated = cascade.predict_proba(X[1::2])
+    cascade.power_ = 1.0
+    blunt = cascade.predict_proba(X[1::2])
+    assert log_loss(y[1::2], calibrated) < log_loss(y[1::2], blunt)
+    np.testing.assert_array_equal(calibrated.argmax(axis=1), blunt.argmax(axis=1))
+
+
+def test_the_mean_of_the_paper_stays_as_it_is():
+    X, y = load_digits(return_X_y=True)
+    cascade = CascadeForestClassifier(
+        [("forest", HistForestClassifier(5))], max_layers=1, combine="mean", random_state=0
+    ).fit(X[::5], y[::5])
+    assert cascade.power_ == 1

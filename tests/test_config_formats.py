@@ -94,7 +94,6 @@ def test_a_dump_says_what_is_not_the_default(tmp_path):
     assert content["task"] == "classification"
     assert content["cascade"]["estimators"][0] == {
         "type": "random_forest",
-        "name": "random_forest_1",
         "n_estimators": 5,
     }
     assert content["scanner"]["estimators"] == [

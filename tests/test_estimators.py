@@ -11,6 +11,7 @@ from deepforest import default_estimators, default_scan_estimators
 from deepforest.estimators import (
     ESTIMATORS,
     TASKS,
+    default_layers,
     import_lightgbm,
     random_forest,
     seeded_clone,
@@ -66,17 +67,30 @@ def test_parameters_of_your_own_come_before_the_presets():
 @pytest.mark.parametrize("task", TASKS)
 def test_the_default_layer_can_be_resized(task):
     layer = default_estimators(task, n_estimators=7)
-    assert [name for name, _ in layer] == [
-        "random_forest_1",
-        "random_forest_2",
-        "extra_trees_1",
-        "extra_trees_2",
-        "lightgbm",
-    ]
-    assert [estimator.n_estimators for _, estimator in layer[:4]] == [7] * 4
-    assert [estimator.splitter for _, estimator in layer[:4]] == ["best"] * 2 + ["random"] * 2
-    assert all(gives_out_of_bag_votes(estimator) for _, estimator in layer[:4])
-    assert stops_early(layer[4][1])
+    assert [name for name, _ in layer] == ["random_forest", "extra_trees", "lightgbm"]
+    assert [estimator.n_estimators for _, estimator in layer[:2]] == [7, 7]
+    assert [estimator.splitter for _, estimator in layer[:2]] == ["best", "random"]
+    assert all(gives_out_of_bag_votes(estimator) for _, estimator in layer[:2])
+    assert stops_early(layer[2][1])
+
+
+@pytest.mark.parametrize(
+    ("preset", "task", "trees", "boosters", "boosters_later"),
+    [
+        ("fast", "classification", 100, 1, 0),
+        ("fast", "regression", 100, 1, 0),
+        ("balanced", "classification", 200, 1, 0),
+        ("balanced", "regression", 200, 1, 1),
+        ("best", "classification", 200, 2, 2),
+        ("best", "regression", 200, 2, 2),
+    ],
+)
+def test_presets_say_how_much_is_boosted(preset, task, trees, boosters, boosters_later):
+    layers = default_layers(task, preset=preset)
+    for layer, count in zip((layers[0], layers[-1]), (boosters, boosters_later), strict=True):
+        assert [estimator.n_estimators for _, estimator in layer[:2]] == [trees, trees]
+        assert len(layer) == 2 + count
+        assert all(stops_early(estimator) for _, estimator in layer[2:])
 
 
 @pytest.mark.parametrize("task", TASKS)

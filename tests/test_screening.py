@@ -208,9 +208,10 @@ SCREENS = [
 def test_new_rows_walk_as_the_slow_twin_does():
     X = np.random.default_rng(0).random((50, 1)).astype(np.float32)
     for screens in ([], SCREENS[:1], SCREENS):
-        said = walked(LAYERS, WEIGHTS, screens, [X], None)
-        expected = [screened_walk(LAYERS, WEIGHTS, screens, x) for x in X]
-        np.testing.assert_allclose(said, expected, rtol=1e-6)
+        for power in (1.0, 1.7):
+            said = walked(LAYERS, WEIGHTS, screens, [X], None, power)
+            expected = [screened_walk(LAYERS, WEIGHTS, screens, x, power) for x in X]
+            np.testing.assert_allclose(said, expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize("shares", [[0.99], [0.01, 0.99, 1.0], [0.5]])
@@ -338,9 +339,8 @@ def test_later_layers_are_trained_on_fewer_rows_and_predict_by_the_walk(combine)
     fitted = grown_deep(screening=0.95, combine=combine).fit(X[:500], y[:500])
     assert fitted.screens_
     rows = X[500:].astype(np.float32)
-    expected = np.array(
-        [screened_walk(fitted.layers_, fitted.estimator_weights_, fitted.screens_, x) for x in rows]
-    )
+    walk = fitted.layers_, fitted.estimator_weights_, fitted.screens_
+    expected = np.array([screened_walk(*walk, x, fitted.power_) for x in rows])
     expected /= expected.sum(axis=1, keepdims=True)
     np.testing.assert_allclose(fitted.predict_proba(X[500:]), expected, atol=1e-6)
 
