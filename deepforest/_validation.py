@@ -5,6 +5,8 @@ from contextlib import contextmanager
 from difflib import get_close_matches
 from math import prod
 from numbers import Integral, Real
+from os import PathLike
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -89,6 +91,16 @@ def check_choice(name: str, value: Any, accepted: Collection[str]) -> str:
             f"{name}={value!r} must be one of {', '.join(map(repr, accepted))}{remedy}"
         )
     return value
+
+
+def check_folder(name: str, value: Any) -> None:
+    """Raise a ValueError unless `value` is None or the path of what is, or may be, a folder."""
+    if value is None:
+        return
+    if not isinstance(value, str | PathLike) or not value:
+        raise ValueError(f"{name}={value!r} must be the path of a folder, or None.")
+    if Path(value).exists() and not Path(value).is_dir():
+        raise ValueError(f"{name}={value!r} is a file: name a folder.")
 
 
 def check_same_length(X: NDArray[Any], *, X_name: str = "X", **others: Any) -> None:

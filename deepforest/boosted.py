@@ -15,6 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils.validation import validate_data
 
+from deepforest.sparse import dense_blocks
+
 LINKS = ("identity", "sigmoid", "softmax", "exp", "square")
 """How sums of leaves become predictions; "square" is of models trained on square roots."""
 
@@ -137,7 +139,7 @@ def read_lightgbm(text: str) -> BoostedTrees:
             kind = _numbers(tree, "decision_type", np.uint8)
             threshold = _numbers(tree, "threshold", np.float64)
             splits["kind"].append(kind)
-            splits["threshold"].append(threshold + n_sets * (kind & 1))
+            splits["threshold"].append(np.where(kind & 1, threshold + n_sets, threshold))
             splits["feature"].append(_numbers(tree, "split_feature", np.int32))
             for side, key in (("left", "left_child"), ("right", "right_child")):
                 child = _numbers(tree, key, np.int32)
@@ -222,19 +224,21 @@ class _BoostedModel(BaseEstimator):
         )
 
     def _outputs(self, X: ArrayLike) -> NDArray[np.float64]:
+        dtypes = (np.float32, np.float64)
         values = validate_data(
-            self, X, dtype=(np.float32, np.float64), ensure_all_finite=False, reset=False
+            self, X, accept_sparse="csr", dtype=dtypes, ensure_all_finite=False, reset=False
         )
-        return self.trees.predict(values)
+        return np.concatenate([self.trees.predict(block) for block in dense_blocks(values)])
 
     def __sklearn_is_fitted__(self) -> bool:
         """Say that it is fitted."""
         return True
 
     def __sklearn_tags__(self) -> Any:
-        """Return the tags: NaN is a value like others."""
+        """Return the tags: NaN is a value like others, and what is not stored is zero."""
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
+        tags.input_tags.sparse = True
         return tags
 
 

@@ -85,6 +85,11 @@ class CascadeForestClassifier(ClassifierMixin, CascadeForestBase):
         HistGradientBoosting split on sets of them; others need a ColumnTransformer before.
     keep_targets : False
         Quantiles are for regression.
+    checkpoint : str or path, default=None
+        A folder where each finished layer is kept. After a kill at any moment the same fit,
+        started again, goes on from there and ends with the same model; one of other data,
+        parameters (but for `n_jobs`, `verbose` and `max_time`) or versions is refused. The
+        files stay until you delete them. `save` leaves this parameter out.
     n_jobs : int, default=None
         Threads, as in joblib. The model is the same for any number.
     random_state : int, RandomState or None, default=None
@@ -256,6 +261,11 @@ class CascadeForestRegressor(RegressorMixin, CascadeForestBase):
     keep_targets : bool, default=False
         Whether to grow a forest on the held-out residuals, which `predict_quantiles` needs. It is
         grown after all layers, whatever `max_time` is.
+    checkpoint : str or path, default=None
+        A folder where each finished layer is kept. After a kill at any moment the same fit,
+        started again, goes on from there and ends with the same model; one of other data,
+        parameters (but for `n_jobs`, `verbose` and `max_time`) or versions is refused. The
+        files stay until you delete them. `save` leaves this parameter out.
     n_jobs : int, default=None
         Threads, as in joblib. The model is the same for any number.
     random_state : int, RandomState or None, default=None

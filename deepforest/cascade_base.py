@@ -1,5 +1,6 @@
 """What cascades share: they check what they are given, grow, and let new rows walk."""
 
+from os import PathLike
 from typing import Any, Self
 
 import numpy as np
@@ -11,6 +12,7 @@ from deepforest._validation import (
     accepts,
     check_choice,
     check_estimators,
+    check_folder,
     check_integer,
     check_labels,
     check_n_jobs,
@@ -31,11 +33,13 @@ from deepforest.class_weights import (
 )
 from deepforest.combine import COMBINATIONS, Combine
 from deepforest.composition import NamedEstimatorsMixin
+from deepforest.crossfit import Keep, keep_nothing
 from deepforest.deadline import Deadline
 from deepforest.estimators import PRESETS, NamedEstimators, Task, default_layers
 from deepforest.frames import FrameEncoder, encode_new
 from deepforest.growth import GrowthRules, Validation, grow
 from deepforest.importances import column_importances
+from deepforest.models import Sample
 from deepforest.residuals import fit_residuals
 from deepforest.saving import SaveMixin
 from deepforest.scoring import (
@@ -73,6 +77,7 @@ class CascadeForestBase(SaveMixin, NamedEstimatorsMixin, BaseEstimator):
         class_weight: ClassWeight = None,
         categorical_features: ArrayLike | str | None = "from_dtype",
         keep_targets: bool = False,
+        checkpoint: str | PathLike[str] | None = None,
         n_jobs: int | None = None,
         random_state: int | np.random.RandomState | None = None,
         verbose: int = 0,
@@ -91,6 +96,7 @@ class CascadeForestBase(SaveMixin, NamedEstimatorsMixin, BaseEstimator):
         self.class_weight = class_weight
         self.categorical_features = categorical_features
         self.keep_targets = keep_targets
+        self.checkpoint = checkpoint
         self.n_jobs = n_jobs
         self.random_state = random_state
         self.verbose = verbose
@@ -176,10 +182,19 @@ class CascadeForestBase(SaveMixin, NamedEstimatorsMixin, BaseEstimator):
             check_scores_classes(scorer, classes)
         else:
             check_scores_targets(scorer, target.width)
-        seed = int(check_seed(self.random_state).randint(np.iinfo(np.int32).max))
+        seed = self._seed()
         cv = PRESETS[self.preset].folds if self.cv is None else self.cv
         splits = make_splits(cv, X, target, groups, seed)
-        grains = self._fit_grains(X, target, splits, seed)
+        keep: Keep = keep_nothing
+        if self.checkpoint is not None:
+            # The only way up in the order of imports: files are about the classes of this one.
+            from deepforest.checkpoint import open_checkpoint
+
+            data = {"X": X, "y": y, "sample_weight": target.sample_weight, "cv": tuple(splits)}
+            data |= {"X_val": X_val, "y_val": y_val, "categorical columns": categorical}
+            sample = Sample(X, target, None, categorical)
+            keep = open_checkpoint(self, sample, data, seed)
+        grains = self._fit_grains(X, target, splits, seed, keep)
         validation = None
         if X_val is not None:
             walk = Walk(self._transform_grains(X_val), self.n_jobs)
@@ -198,7 +213,7 @@ class CascadeForestBase(SaveMixin, NamedEstimatorsMixin, BaseEstimator):
             verbose=self.verbose > 0,
             keep_held_out=self.keep_targets,
         )
-        grown = grow(layers, grains, target, classes, splits, rules, validation, categorical)
+        grown = grow(layers, grains, target, classes, splits, rules, validation, categorical, keep)
         self.layers_ = grown.layers
         self.n_layers_ = len(grown.layers)
         self.layer_scores_ = np.array(grown.scores)
@@ -230,6 +245,7 @@ class CascadeForestBase(SaveMixin, NamedEstimatorsMixin, BaseEstimator):
         check_real("tol", self.tol, at_least=0)
         if self.max_time is not None:
             check_real("max_time", self.max_time, at_least=0)
+        check_folder("checkpoint", self.checkpoint)
         check_n_jobs(self.n_jobs)
         check_seed(self.random_state)
         check_choice("preset", self.preset, PRESETS)
@@ -267,7 +283,18 @@ class CascadeForestBase(SaveMixin, NamedEstimatorsMixin, BaseEstimator):
         """Return which columns of the training rows are categories."""
         return np.array(self._encoder.categorical, dtype=np.intp)
 
-    def _fit_grains(self, X: NDArray[Any], target: Target, splits: Splits, seed: int) -> Grains:
+    def _seed(self) -> int:
+        """Return the seed of a fit; where `random_state` gives none, of that which is continued."""
+        seed = int(check_seed(self.random_state).randint(np.iinfo(np.int32).max))
+        if self.checkpoint is None or self.random_state is not None:
+            return seed
+        from deepforest.checkpoint import kept_seed
+
+        return kept_seed(self.checkpoint, seed)
+
+    def _fit_grains(
+        self, X: NDArray[Any], target: Target, splits: Splits, seed: int, keep: Keep
+    ) -> Grains:
         """Return the training rows of each grain."""
         return self._transform_grains(X)
 

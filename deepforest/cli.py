@@ -34,6 +34,7 @@ from deepforest.config import load_config, make_estimator, packaged_config, read
 from deepforest.config_files import errors_of, write_bytes, write_text
 from deepforest.console import (
     FAILED,
+    INTERRUPTED,
     WRONG_USE,
     end,
     ends_cleanly,
@@ -89,6 +90,12 @@ def fit(
     features: Features = None,
     drop: Drop = None,
     image_size: ImageSize = None,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(
+            help="A folder that keeps finished layers: after a kill, the same command goes on."
+        ),
+    ] = None,
     n_jobs: Jobs = None,
     as_json: Json = False,
 ) -> None:
@@ -105,12 +112,19 @@ def fit(
         fitted = None if hasattr(X, "columns") else Fitted(None, X.shape[1:])
         X_val, y_val = with_target(validation, read_data(validation, fitted=fitted, **options))
         held_out = {"X_val": X_val, "y_val": y_val}
+    if checkpoint is not None:
+        estimator.set_params(checkpoint=checkpoint)
     if n_jobs is not None:
         estimator.set_params(n_jobs=n_jobs)
     say(f"{type(estimator).__name__} on {in_words(X)}")
     start = perf_counter()
-    with progress(estimator.max_layers):
-        estimator.fit(X, y, **held_out)
+    try:
+        with progress(estimator.max_layers):
+            estimator.fit(X, y, **held_out)
+    except KeyboardInterrupt:
+        if estimator.checkpoint is None:
+            raise
+        end(INTERRUPTED, f"interrupted; finished layers are in {estimator.checkpoint}")
     seconds = perf_counter() - start
     estimator.save(output)
     scores = [float(score) for score in estimator.layer_scores_]

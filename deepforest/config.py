@@ -4,7 +4,7 @@ import re
 import warnings
 from importlib.resources import files
 from numbers import Real
-from os import PathLike
+from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
 
@@ -344,6 +344,8 @@ def _plain(name: str, value: Any) -> Any:
     """Return a value as what config files hold: lists, dicts, numbers, strings, None."""
     if isinstance(value, np.ndarray | np.generic):
         value = value.tolist()
+    if isinstance(value, PathLike):
+        value = fspath(value)
     if isinstance(value, list | tuple):
         return [_plain(name, entry) for entry in value]
     if isinstance(value, dict):

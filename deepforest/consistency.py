@@ -66,7 +66,7 @@ def check_forest(forest: Any) -> None:
     _require(all(0 <= column < n_features for column in columns), "categories have no column")
 
 
-def _check_models(
+def check_models(
     models: Sequence[Sequence[BaseEstimator]],
     n_columns: int,
     n_classes: int | None,
@@ -80,7 +80,7 @@ def _check_models(
     for model in (model for of_one in models for model in of_one):
         if isinstance(model, ModelPerTarget):
             _require(n_classes is None and len(model.models) == n_outputs, "a target has no model")
-            _check_models([model.models], n_columns, None)
+            check_models([model.models], n_columns, None)
             continue
         classes: Any = getattr(model, "classes_", None)
         asked = getattr(model, "n_features_in_", n_columns)
@@ -130,7 +130,7 @@ def _check_layers(cascade: CascadeForestBase, widths: list[int]) -> None:
         _require(layer.n_classes == n_classes, "a layer has other classes")
         _require(0 < sizes[depth] == len(layer.models), "a layer has other estimators")
         before = sizes[depth - 1] * (n_classes or n_outputs) if depth else 0
-        _check_models(layer.models, widths[depth % len(widths)] + before, n_classes, n_outputs)
+        check_models(layer.models, widths[depth % len(widths)] + before, n_classes, n_outputs)
     residuals = cascade._residuals
     _require(
         residuals is None
@@ -173,7 +173,7 @@ def check_scanner(scanner: MultiGrainedScanner) -> None:
         _require(len(layout.grid.window) == n_axes, "grains have windows of other axes")
         _check_layout(layout, shape)
         _require(len(models) == len(names), "a grain has other estimators")
-        _check_models(models, len(layout.grid.offset), n_classes, n_outputs)
+        check_models(models, len(layout.grid.offset), n_classes, n_outputs)
     n_channels = prod(shape[n_axes:])
     _require(
         scanner._bins is None or len(scanner._bins.edges) == n_channels, "a channel has no bins"

@@ -14,6 +14,7 @@ from sklearn.base import BaseEstimator
 from sklearn.dummy import DummyClassifier
 from sklearn.utils.parallel import Parallel, delayed
 
+from deepforest.coding import CodedTable, CodedWindows
 from deepforest.deadline import Deadline, TimeUp
 from deepforest.estimators import NamedEstimators, seeded_clone
 from deepforest.models import (
@@ -37,6 +38,14 @@ class Instances(Protocol):
     def target(self) -> Target:
         """One entry an instance."""
 
+    @property
+    def codes(self) -> CodedTable | CodedWindows | None:
+        """The instances as the engine's forests take them."""
+
+    @property
+    def n_columns(self) -> int:
+        """Columns of the rows that a model is fitted on."""
+
     def gives_out_of_bag_votes(self, estimator: BaseEstimator) -> bool:
         """Return whether the estimator can vote for the instances that its bags left out."""
 
@@ -55,6 +64,11 @@ class Instances(Protocol):
 
 class Table(Sample):
     """The rows of a table as instances: one class vector each, W = K."""
+
+    @property
+    def n_columns(self) -> int:
+        """Columns of the table."""
+        return int(self.X.shape[1])
 
     def gives_out_of_bag_votes(self, estimator: BaseEstimator) -> bool:
         """Return whether the estimator bootstraps and can vote for the rows it left out."""
@@ -87,6 +101,17 @@ class CrossFitted(NamedTuple):
 
     models: list[BaseEstimator]  # one where votes are out-of-bag, else one a fold
     held_out: Vectors  # (n, W)
+
+
+# Takes a name, the instances and what cross-fits them; returns what that returns.
+Keep = Callable[[str, Instances, Callable[[], list[CrossFitted]]], list[CrossFitted]]
+
+
+def keep_nothing(
+    name: str, data: Instances, cross_fitted: Callable[[], list[CrossFitted]]
+) -> list[CrossFitted]:
+    """Return what was cross-fitted; a checkpoint keeps it under the name, and does it once."""
+    return cross_fitted()
 
 
 def cross_fit(

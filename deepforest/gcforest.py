@@ -1,6 +1,7 @@
 """GCForest: multi-grained scanning and a cascade in one estimator, arrays in, labels out."""
 
 from itertools import pairwise
+from os import PathLike
 from typing import Any, Literal
 
 import numpy as np
@@ -20,6 +21,7 @@ from deepforest.cascade_base import CascadeForestBase
 from deepforest.categories import NONE_CATEGORICAL, Columns
 from deepforest.class_weights import ClassWeight
 from deepforest.combine import Combine
+from deepforest.crossfit import Keep
 from deepforest.estimators import NamedEstimators
 from deepforest.importances import normalised
 from deepforest.scan_importances import value_importances
@@ -65,6 +67,7 @@ class _ScanningMixin(CascadeForestBase):
         screening: float | None = None,
         class_weight: ClassWeight = None,
         keep_targets: bool = False,
+        checkpoint: str | PathLike[str] | None = None,
         n_jobs: int | None = None,
         random_state: int | np.random.RandomState | None = None,
         verbose: int = 0,
@@ -83,6 +86,7 @@ class _ScanningMixin(CascadeForestBase):
             screening=screening,
             class_weight=class_weight,
             keep_targets=keep_targets,
+            checkpoint=checkpoint,
             n_jobs=n_jobs,
             random_state=random_state,
             verbose=verbose,
@@ -146,13 +150,15 @@ class _ScanningMixin(CascadeForestBase):
             verbose=self.verbose,
         )
 
-    def _fit_grains(self, X: NDArray[Any], target: Target, splits: Splits, seed: int) -> Grains:
+    def _fit_grains(
+        self, X: NDArray[Any], target: Target, splits: Splits, seed: int, keep: Keep
+    ) -> Grains:
         self._check_nan(X)
         self.scanner_ = self._scanner()
         self.scanner_.classes_ = self._classes()
         self.scanner_.n_features_in_ = self.n_features_in_
         return self.scanner_._fit_grains(
-            X, target, splits, seed, side_by_side=self.grains == "concatenate"
+            X, target, splits, seed, side_by_side=self.grains == "concatenate", keep=keep
         )
 
     def _transform_grains(self, X: NDArray[Any]) -> Grains:
@@ -255,6 +261,8 @@ class GCForestClassifier(_ScanningMixin, CascadeForestClassifier):
     class_weight : dict, "balanced" or None, default=None
         For the scanner and the cascade.
     keep_targets : False
+    checkpoint : str or path, default=None
+        For the scanner's grains and the cascade's layers.
     n_jobs : int, default=None
     random_state : int, RandomState or None, default=None
     verbose : int, default=0
@@ -345,6 +353,8 @@ class GCForestRegressor(_ScanningMixin, CascadeForestRegressor):
     class_weight : None
     keep_targets : bool, default=False
         As in `CascadeForestRegressor`; the forest takes the features of all grains.
+    checkpoint : str or path, default=None
+        For the scanner's grains and the cascade's layers.
     n_jobs : int, default=None
     random_state : int, RandomState or None, default=None
     verbose : int, default=0

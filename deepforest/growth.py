@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from deepforest.categories import NONE_CATEGORICAL, Columns
 from deepforest.combine import Combine
+from deepforest.crossfit import Keep, keep_nothing
 from deepforest.deadline import Deadline, TimeUp
 from deepforest.estimators import NamedEstimators
 from deepforest.layer import CascadeLayer, fit_layer, grain_table
@@ -66,6 +67,7 @@ def grow(
     rules: GrowthRules,
     validation: Validation | None = None,
     categorical: Columns = NONE_CATEGORICAL,
+    keep: Keep = keep_nothing,
 ) -> Grown:
     """Grow a cascade on grains (n, d_g) and cut it back to its best depth.
 
@@ -87,6 +89,8 @@ def grow(
         Where it is given, the score is on these rows and not on held-out class vectors.
     categorical : ndarray of int
         Which columns of every grain are categories.
+    keep : Keep, optional
+        Where finished layers are kept and found. All else follows from them.
     """
     tables = [grain_table(grain, target, layer_estimators[0], categorical) for grain in grains]
     training = TrainingRows(target, splits, rules.combine)
@@ -108,6 +112,8 @@ def grow(
                 seed=layer_seed(rules.seed, depth),
                 n_jobs=rules.n_jobs,
                 deadline=rules.deadline if layers else None,  # without a layer there is no model
+                name=f"layer_{depth:03}",
+                keep=keep,
             )
         except TimeUp:
             report(rules.verbose, "time is up: layer %d is left out", depth)

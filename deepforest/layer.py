@@ -1,5 +1,6 @@
 """A layer: several estimators at one level of a cascade."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from sklearn.base import BaseEstimator
 from deepforest.bins import categorical_mask
 from deepforest.categories import NONE_CATEGORICAL, Columns
 from deepforest.coding import code_table, concatenate
-from deepforest.crossfit import Table, cross_fit, mean_vectors
+from deepforest.crossfit import Keep, Table, cross_fit, keep_nothing, mean_vectors
 from deepforest.deadline import Deadline
 from deepforest.estimators import NamedEstimators
 from deepforest.models import takes_shared_codes
@@ -58,13 +59,17 @@ def fit_layer(
     seed: int,
     n_jobs: int | None,
     deadline: Deadline | None = None,
+    name: str = "layer",
+    keep: Keep = keep_nothing,
 ) -> tuple[CascadeLayer, Vectors]:
     """Cross-fit a layer; return it and the held-out class vectors (m, n, K) of its rows.
 
+    A checkpoint keeps it under its name.
     Raises TimeUp if the deadline passes before all models are begun.
     """
     seeds = [int(s) for s in np.random.SeedSequence(seed).generate_state(len(estimators))]
-    fitted = cross_fit(estimators, table, splits, seeds=seeds, n_jobs=n_jobs, deadline=deadline)
+    fit = partial(cross_fit, seeds=seeds, n_jobs=n_jobs, deadline=deadline)
+    fitted = keep(name, table, partial(fit, estimators, table, splits))
     layer = CascadeLayer(
         [name for name, _ in estimators], [f.models for f in fitted], table.target.n_classes
     )

@@ -15,7 +15,7 @@ from deepforest.container import ModelFileError, read_container, told_of, write_
 from deepforest.schemas import decode_estimator, encode_estimator
 from deepforest.tree_codecs import read_bins, write_bins
 
-LIBRARIES = ("gcforest", "numpy", "scikit-learn", "lightgbm", "skops")
+LIBRARIES = ("gcforest", "numba", "numpy", "scikit-learn", "lightgbm", "skops")
 
 
 def save(estimator: Any, path: str | os.PathLike[str]) -> None:
@@ -23,7 +23,7 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> None:
     check_is_fitted(estimator)
     out = Writer()
     content = {
-        "libraries": _library_versions(),
+        "libraries": library_versions(),
         "estimator": encode_estimator(estimator, out),
         "bins": write_bins(out),
     }
@@ -85,7 +85,7 @@ def load(path: str | os.PathLike[str], *, trusted: Sequence[str] = ()) -> Any:
             raise ModelFileError(f"what it holds is no estimator ({error!s:.200}).") from error
 
 
-def _library_versions() -> dict[str, str]:
+def library_versions() -> dict[str, str]:
     """Return the versions that an error report wants to know; nothing depends on them."""
     versions = {"python": platform.python_version()}
     for name in LIBRARIES:

@@ -1,5 +1,6 @@
 """Multi-grained scanning: windows over arrays, each replaced by its class vectors."""
 
+from functools import partial
 from math import prod
 from time import perf_counter
 from typing import Any, Literal, NamedTuple, Self
@@ -28,7 +29,7 @@ from deepforest._validation import (
     unchanged_on_error,
 )
 from deepforest.composition import NamedEstimatorsMixin
-from deepforest.crossfit import cross_fit, mean_vectors
+from deepforest.crossfit import Keep, cross_fit, keep_nothing, mean_vectors
 from deepforest.estimators import NamedEstimators, Task, default_scan_estimators
 from deepforest.grains import (
     GrainLayout,
@@ -275,6 +276,7 @@ class MultiGrainedScanner(SaveMixin, NamedEstimatorsMixin, TransformerMixin, Bas
         seed: int,
         *,
         side_by_side: bool = False,
+        keep: Keep = keep_nothing,
     ) -> list[NDArray[Any]]:
         """Fit all grains; return the held-out features (n, F_g) of each, and the raw values.
 
@@ -295,9 +297,9 @@ class MultiGrainedScanner(SaveMixin, NamedEstimatorsMixin, TransformerMixin, Bas
             start = perf_counter()
             seeds = np.random.SeedSequence((seed, g)).generate_state(len(estimators))
             windowed = windowed_array(arrays, coded, target, self._prior, layout, self.max_windows)
-            fitted = cross_fit(
-                estimators, windowed, splits, seeds=[int(s) for s in seeds], n_jobs=self.n_jobs
-            )
+            fit = partial(cross_fit, seeds=[int(s) for s in seeds], n_jobs=self.n_jobs)
+            name = f"grain_{g + 1:03}"
+            fitted = keep(name, windowed, partial(fit, estimators, windowed, splits))
             grains.append(Grain(layout, [f.models for f in fitted]))
             np.concatenate([f.held_out for f in fitted], axis=1, out=part)
             report(

@@ -54,6 +54,10 @@ PER_TARGET = ModelPerTarget.__name__
 SIZES = sequence(integer(0), tuple)
 
 
+NOT_SAVED = ("checkpoint",)
+"""Parameters of a run, not of a model: no file names a folder that a later `fit` would write to."""
+
+
 class Schema(NamedTuple):
     """What of one class is in a model file."""
 
@@ -348,7 +352,7 @@ def encode_estimator(
         )
     kind = type(estimator).__name__
     schema = SCHEMAS[kind]
-    attributes = vars(estimator)
+    attributes = {name: v for name, v in vars(estimator).items() if name not in NOT_SAVED}
     node = {
         "kind": kind,
         "parameters": encode_fields(

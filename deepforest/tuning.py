@@ -244,7 +244,9 @@ class _Candidate(BaseEstimator):
 
     def fit(self, X: Any, y: NDArray[Any]) -> Self:
         start = perf_counter()
-        self.estimator_ = make_estimator(self.contents[self.index]).fit(X, y)
+        # A checkpoint is for one fit, and these are many.
+        estimator = make_estimator(self.contents[self.index]).set_params(checkpoint=None)
+        self.estimator_ = estimator.fit(X, y)
         self.seconds_ = perf_counter() - start
         self.n_rows_ = len(y)
         return self

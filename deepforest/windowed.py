@@ -105,6 +105,11 @@ class WindowedArray(NamedTuple):
         return self.layout.grid
 
     @property
+    def n_columns(self) -> int:
+        """Values of a window."""
+        return len(self.grid.offset)
+
+    @property
     def n_windows(self) -> int:
         """Number of windows that are present."""
         everywhere = len(self.flat) * len(self.grid.base)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.sparse import csr_matrix
 
 from deepforest.boosted import BoostedTrees, read_lightgbm, read_model
 from deepforest.tree_checks import check_boosted
@@ -93,6 +94,17 @@ def test_one_against_all():
     assert np.array_equal(model.predict_proba(X), read_model(model).predict_proba(X))
 
 
+@pytest.mark.parametrize("name", SETTINGS)
+def test_sparse_rows(name, monkeypatch):
+    X = csr_matrix(rows(0))
+    y = target(rows(0), np.random.default_rng(0))
+    new = csr_matrix(strange(rows(1)))
+    monkeypatch.setattr("deepforest.sparse.BLOCK_BYTES", 1000)
+    for kind, labels in ((lightgbm.LGBMRegressor, y), (lightgbm.LGBMClassifier, y > 0.5)):
+        model = fitted(kind, labels, X, **SETTINGS[name])
+        assert np.array_equal(model.predict(new), read_model(model).predict(new))
+
+
 @pytest.mark.parametrize("objective", OBJECTIVES)
 def test_regressor_is_lightgbm_to_the_bit(objective):
     X = rows(0)
@@ -101,6 +113,17 @@ def test_regressor_is_lightgbm_to_the_bit(objective):
     model = fitted(lightgbm.LGBMRegressor, y, X, objective=objective)
     new = strange(rows(1))
     assert np.array_equal(model.predict(new), read_model(model).predict(new))
+
+
+def test_more_sets_of_categories_than_a_byte_counts():
+    X = rows(0)
+    y = target(X, np.random.default_rng(0))
+    of_sets = SETTINGS["sets of categories"]
+    model = fitted(lightgbm.LGBMRegressor, y, X, **of_sets, n_estimators=300)
+    ours = read_model(model)
+    assert len(ours.trees.set_starts) > 1000
+    check_boosted(ours.trees)
+    assert np.array_equal(model.predict(strange(rows(1))), ours.predict(strange(rows(1))))
 
 
 def test_square_roots_and_cross_entropy():
