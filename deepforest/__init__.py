@@ -9,8 +9,10 @@ from deepforest.estimators import default_estimators, default_scan_estimators
 from deepforest.forest import HistForestClassifier, HistForestRegressor
 from deepforest.gcforest import GCForestClassifier, GCForestRegressor
 from deepforest.inspection import LayerScoreDisplay, ScanImportanceDisplay
+from deepforest.onnx_export import to_onnx
 from deepforest.persistence import load
 from deepforest.scanning import MultiGrainedScanner
+from deepforest.shap_trees import to_shap
 
 __version__ = "0.1.0"
 
@@ -27,6 +29,8 @@ __all__ = [
     "ScanImportanceDisplay",
     "load",
     "ModelFileError",
+    "to_onnx",
+    "to_shap",
     "load_config",
     "dump_config",
     "from_df21_params",

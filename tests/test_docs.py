@@ -1,6 +1,7 @@
 """The site: it builds without a warning, and names everything that is public."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -21,6 +22,14 @@ def test_site_builds_without_a_warning(tmp_path):
     built = subprocess.run(command, capture_output=True, text=True, env=dict(os.environ))
     assert built.returncode == 0, built.stderr
     assert "CascadeForestClassifier" in (tmp_path / "html" / "index.html").read_text()
+
+
+@pytest.mark.parametrize("page, needs", [("onnx.md", "onnxruntime"), ("shap.md", "shap")])
+def test_code_of_a_page_runs(page, needs, tmp_path, monkeypatch):
+    pytest.importorskip(needs)
+    monkeypatch.chdir(tmp_path)
+    blocks = re.findall(r"```python\n(.*?)```", (DOCS / page).read_text(), flags=re.DOTALL)
+    exec("\n".join(blocks), {})
 
 
 def test_reference_lists_every_public_name():
