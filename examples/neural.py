@@ -1,8 +1,8 @@
 """Neural networks of the examples: PyTorch's where it is installed, else scikit-learn's.
 
-`networks(shape)` returns them by name. All have scikit-learn's `fit`, `predict_proba` and
-`predict`, stop early on rows held out of the training rows, and keep the epoch that was best there:
-`validation_scores_` has the held-out accuracy of each epoch.
+`network(kind)` returns one, `networks(*kinds)` several by name. All have scikit-learn's `fit`,
+`predict_proba` and `predict`, stop early on rows held out of the training rows, and keep the epoch
+that was best there: `validation_scores_` has the held-out accuracy of each epoch.
 """
 
 import warnings
@@ -22,14 +22,24 @@ except ImportError:
 
 
 class PlainMLP(MLPClassifier):
-    """scikit-learn's network on arrays: flattened, with mean 0 and variance 1 over all values."""
+    """scikit-learn's network on arrays, which it takes as rows."""
+
+    standardise = False
 
     def fit(self, X, y):
-        self._mean, self._spread = X.mean(), X.std()
-        with warnings.catch_warnings():
+        self._mean, self._spread = (X.mean(), X.std()) if self.standardise else (0, 1)
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
             # The number of epochs is a bound that may be reached.
             warnings.simplefilter("ignore", ConvergenceWarning)
-            return super().fit(self._rows(X), y)
+            try:
+                super().fit(self._rows(X), y)
+            except ValueError:  # training diverged: all classes are alike to it
+                if not hasattr(self, "coefs_"):
+                    raise
+                self.coefs_ = [np.zeros_like(weights) for weights in self.coefs_]
+                self.intercepts_ = [np.zeros_like(weights) for weights in self.intercepts_]
+        self.validation_scores_ = np.nan_to_num(self.validation_scores_)
+        return self
 
     def predict_proba(self, X):
         return super().predict_proba(self._rows(X))
@@ -41,14 +51,24 @@ class PlainMLP(MLPClassifier):
         return ((X.reshape(len(X), -1) - self._mean) / self._spread).astype(np.float32)
 
 
+class StandardisedMLP(PlainMLP):
+    """The same on values with mean 0 and variance 1, taken over all of them together."""
+
+    standardise = True
+
+
 class TorchNetwork(ClassifierMixin, BaseEstimator):
-    """A network trained with Adam on the log loss.
+    """A network trained on the log loss.
 
     Parameters
     ----------
     layers : callable
         Takes the shape of an instance and the number of classes, returns a `torch.nn.Module`.
+    optimiser : {"Adam", "SGD"}
+        SGD is plain: without momentum.
     learning_rate, batch_size, max_epochs, random_state
+    standardise : bool
+        Whether values are brought to mean 0 and variance 1, taken over all of them together.
     patience : int
         Training ends after so many epochs without a lower held-out loss.
     held_out : float
@@ -59,32 +79,39 @@ class TorchNetwork(ClassifierMixin, BaseEstimator):
         self,
         layers,
         *,
+        optimiser="Adam",
         learning_rate=1e-3,
         batch_size=64,
         max_epochs=40,
         patience=5,
         held_out=0.15,
+        standardise=True,
         random_state=0,
     ):
         self.layers = layers
+        self.optimiser = optimiser
         self.learning_rate = learning_rate
         self.batch_size = batch_size
         self.max_epochs = max_epochs
         self.patience = patience
         self.held_out = held_out
+        self.standardise = standardise
         self.random_state = random_state
 
     def fit(self, X, y):
         torch.manual_seed(self.random_state)
         self.classes_, labels = np.unique(y, return_inverse=True)
-        self._mean, self._spread = X.mean(), X.std()
+        self._mean, self._spread = (X.mean(), X.std()) if self.standardise else (0, 1)
         X_fit, X_held, y_fit, y_held = train_test_split(
             X, labels, test_size=self.held_out, stratify=labels, random_state=self.random_state
         )
         self.module_ = self.layers(X.shape[1:], len(self.classes_))
         y_fit, y_held = torch.as_tensor(y_fit), torch.as_tensor(y_held)
-        optimiser = torch.optim.Adam(self.module_.parameters(), lr=self.learning_rate)
-        self.validation_scores_, best_loss, best_state, waited = [], np.inf, None, 0
+        kind = getattr(torch.optim, self.optimiser)
+        optimiser = kind(self.module_.parameters(), lr=self.learning_rate)
+        # Where training diverges at once, the best state is the one before it.
+        best_state, best_loss, waited = self._state(), np.inf, 0
+        self.validation_scores_ = []
         for _ in range(self.max_epochs):
             self.module_.train()
             for rows in torch.randperm(len(X_fit)).split(self.batch_size):
@@ -99,7 +126,7 @@ class TorchNetwork(ClassifierMixin, BaseEstimator):
             waited += 1
             if loss < best_loss:
                 best_loss, waited = loss, 0
-                best_state = {k: v.clone() for k, v in self.module_.state_dict().items()}
+                best_state = self._state()
             if waited == self.patience:
                 break
         self.module_.load_state_dict(best_state)
@@ -110,6 +137,9 @@ class TorchNetwork(ClassifierMixin, BaseEstimator):
 
     def predict(self, X):
         return self.classes_[self.predict_proba(X).argmax(axis=1)]
+
+    def _state(self):
+        return {name: values.clone() for name, values in self.module_.state_dict().items()}
 
     def _tensor(self, X):
         return torch.as_tensor((X.astype(np.float32) - self._mean) / self._spread).float()
@@ -133,8 +163,10 @@ def mlp(shape, n_classes, *, width=256, batch_norm=False):
 
 def lenet(shape, n_classes, *, channels=(16, 32), batch_norm=False):
     """Return convolution, pooling, convolution, pooling and two dense layers (LeCun, 1998)."""
-    size = 3 if min(shape) < 20 else 5
-    layers, n = [nn.Unflatten(1, (1, shape[0]))], 1
+    size = 3 if min(shape[:2]) < 20 else 5
+    # Arrays are (h, w) or (h, w, c); convolutions want (c, h, w).
+    layers = [nn.Unflatten(1, (1, shape[0]))] if len(shape) == 2 else [ChannelsFirst()]
+    n = 1 if len(shape) == 2 else shape[2]
     for m in channels:
         layers += [nn.Conv2d(n, m, size, padding="same")]
         layers += [*([nn.BatchNorm2d(m)] if batch_norm else []), nn.ReLU(), nn.MaxPool2d(2)]
@@ -148,7 +180,7 @@ def convolutions_1d(shape, n_classes, *, channels=(32, 64), batch_norm=True):
     """Return convolutions over time and the mean over time (a small FCN; Wang and others, 2017)."""
     # Arrays are (t,) or (t, c); convolutions want (c, t).
     layers = [nn.Unflatten(1, (shape[0], 1))] if len(shape) == 1 else []
-    layers += [Transposed()]
+    layers += [ChannelsFirst()]
     n = 1 if len(shape) == 1 else shape[1]
     for m in channels:
         layers += [nn.Conv1d(n, m, 3 if shape[0] < 20 else 7, padding="same")]
@@ -167,43 +199,70 @@ def _ready(module, shape):
 
 if torch is not None:
 
-    class Transposed(nn.Module):
-        """(n, t, c) to (n, c, t)."""
+    class ChannelsFirst(nn.Module):
+        """(n, ..., c) to (n, c, ...)."""
 
         def forward(self, X):
-            return X.transpose(1, 2)
+            return X.movedim(-1, 1)
 
 
-def networks(*kinds, max_epochs=40, batch_size=64, patience=5, held_out=0.15):
+KINDS = {"mlp": ("MLP", mlp), "lenet": ("CNN", lenet), "series": ("CNN over time", convolutions_1d)}
+
+
+def network(
+    kind,
+    *,
+    optimiser="Adam",
+    learning_rate=1e-3,
+    batch_size=64,
+    max_epochs=40,
+    patience=5,
+    held_out=0.15,
+    standardise=True,
+    **of_layers,
+):
+    """Return a network "mlp", "lenet" or "series"; `of_layers` goes to the function that makes it.
+
+    Without PyTorch it is scikit-learn's MLP, of which only the width may be chosen.
+    """
+    if torch is not None:
+        return TorchNetwork(
+            partial(KINDS[kind][1], **of_layers),
+            optimiser=optimiser,
+            learning_rate=learning_rate,
+            batch_size=batch_size,
+            max_epochs=max_epochs,
+            patience=patience,
+            held_out=held_out,
+            standardise=standardise,
+        )
+    width = of_layers.get("width", 256)
+    return (StandardisedMLP if standardise else PlainMLP)(
+        (width, width // 2),
+        solver=optimiser.lower(),
+        momentum=0,
+        learning_rate_init=learning_rate,
+        batch_size=batch_size,
+        max_iter=max_epochs,
+        early_stopping=True,
+        n_iter_no_change=patience,
+        validation_fraction=held_out,
+        random_state=0,
+    )
+
+
+def networks(*kinds, **settings):
     """Return networks by name: of "mlp", "lenet", "series", without and with batch normalisation.
 
     Without PyTorch there is scikit-learn's MLP alone.
     """
     if torch is None:
         print("PyTorch is not installed: scikit-learn's MLP stands for all networks")
-        plain = PlainMLP(
-            (256, 128),
-            max_iter=max_epochs,
-            batch_size=batch_size,
-            early_stopping=True,
-            n_iter_no_change=patience,
-            validation_fraction=held_out,
-            random_state=0,
-        )
-        return {"MLP (scikit-learn)": plain}
-    makers = {
-        "mlp": ("MLP", mlp),
-        "lenet": ("CNN", lenet),
-        "series": ("CNN over time", convolutions_1d),
-    }
+        return {"MLP (scikit-learn)": network("mlp", **settings)}
     return {
-        name + (", batch normalisation" if batch_norm else ""): TorchNetwork(
-            partial(make, batch_norm=batch_norm),
-            max_epochs=max_epochs,
-            batch_size=batch_size,
-            patience=patience,
-            held_out=held_out,
+        KINDS[kind][0] + (", batch normalisation" if batch_norm else ""): network(
+            kind, batch_norm=batch_norm, **settings
         )
-        for name, make in map(makers.get, kinds)
+        for kind in kinds
         for batch_norm in (False, True)
     }

@@ -1,6 +1,6 @@
 """Data of the examples: bundled with scikit-learn, or larger where DEEPFOREST_DATA names a folder.
 
-The folder holds the .npz files that benchmarks/datasets.py reads. `DEEPFOREST_QUICK=1` or
+The folder holds the files that benchmarks/datasets.py reads. `DEEPFOREST_QUICK=1` or
 ``--quick`` asks for the bundled data all the same.
 """
 
@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.datasets import load_digits
+from sklearn.datasets import load_breast_cancer, load_digits
 from sklearn.model_selection import train_test_split
 
 QUICK = os.environ.get("DEEPFOREST_QUICK") == "1" or "--quick" in sys.argv
@@ -21,7 +21,7 @@ REPOSITORY = Path(__file__).parents[1]
 
 
 class Split(NamedTuple):
-    """Arrays (n, *shape), their labels, and what they are called."""
+    """Arrays (n, *shape) or data frames, their labels, and what they are called."""
 
     name: str
     X_train: NDArray
@@ -30,10 +30,14 @@ class Split(NamedTuple):
     y_test: NDArray
 
 
-def images() -> Split:
-    """Return handwritten digits: MNIST (n, 28, 28), or scikit-learn's (n, 8, 8); uint8."""
+def images(n_train: int | None = None) -> Split:
+    """Return handwritten digits: MNIST (n, 28, 28), or scikit-learn's (n, 8, 8); uint8.
+
+    Of MNIST the first `n_train` training images (None: all 60,000), and all 10,000 test images.
+    """
     if FULL_SIZE:
-        return Split("MNIST", *_original_split("mnist"))
+        X_train, X_test, y_train, y_test = _original_split("mnist")
+        return Split("MNIST", X_train[:n_train], X_test, y_train[:n_train], y_test)
     return Split("scikit-learn's digits", *_digits(train_size=0.5))
 
 
@@ -53,8 +57,33 @@ def faces(n_each: int) -> Split:
 def series() -> Split:
     """Return heartbeats (n, 140), or digits as sequences of 8 rows of pixels (n, 8, 8)."""
     if FULL_SIZE:
-        return Split("ECG5000", *_original_split("ts_ECG5000"))
+        X_train, X_test, y_train, y_test = _original_split("ts_ECG5000")
+        return Split("ECG5000", X_train[:, 0], X_test[:, 0], y_train, y_test)  # the one channel
     return Split("scikit-learn's digits, row by row", *_digits(train_size=0.5))
+
+
+def table() -> Split:
+    """Return data frames with text, numbers and missing cells, and labels that are words.
+
+    At full size it is the census table "adult". scikit-learn bundles no such table, so elsewhere
+    the measurements of its breast cancer set are made one: every third column says a word for the
+    fifth in which the value lies, the words in no order, and a tenth of all cells is emptied.
+    """
+    import pandas as pd  # no other example needs it
+
+    if FULL_SIZE:
+        frame = pd.read_csv(Path(FOLDER) / "adult.csv.gz", na_values="?")
+        y, train = frame.pop("income"), frame.pop("split") == "train"
+        return Split("adult", frame[train], frame[~train], y[train], y[~train])
+    measured = load_breast_cancer(as_frame=True)
+    frame, random = measured.data.copy(), np.random.default_rng(0)
+    for column in frame.columns[::3]:
+        words = random.permutation(["birch", "maple", "oak", "pine", "willow"])
+        frame[column] = pd.qcut(frame[column], 5, labels=words).astype(str)
+    frame = frame.mask(random.random(frame.shape) < 0.1)
+    y = measured.target_names[measured.target]
+    split = train_test_split(frame, y, train_size=0.5, stratify=y, random_state=0)
+    return Split("breast cancer with words and holes", *split)
 
 
 def _original_split(name: str) -> list[NDArray]:

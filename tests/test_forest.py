@@ -279,6 +279,25 @@ def test_more_distinct_values_than_codes():
     assert counts[counts > 0].max() == 4
 
 
+@pytest.mark.parametrize("splitter", ["best", "random"])
+@pytest.mark.parametrize(
+    "change", [np.cbrt, np.exp, lambda X: 3 * X + 7], ids=["cbrt", "exp", "3x+7"]
+)
+def test_strictly_monotone_maps_of_columns_change_no_prediction_of_known_rows(splitter, change):
+    X = np.random.default_rng(0).normal(size=(900, 4)).astype(np.float32)  # more values than codes
+    X[::7, 1] = np.nan
+    y = (X[:, 0] + np.nan_to_num(X[:, 1]) ** 2 > 1).astype(int)
+    mapped = change(X.astype(np.float64)).astype(np.float32)
+    for column, other in zip(X.T, mapped.T, strict=True):
+        assert len(np.unique(column)) == len(np.unique(other))
+    forest = HistForestClassifier(20, splitter=splitter, oob_score=True, random_state=0)
+    plain, same = clone(forest).fit(X, y), clone(forest).fit(mapped, y)
+    np.testing.assert_array_equal(
+        same.oob_decision_function_, plain.oob_decision_function_, strict=True
+    )
+    np.testing.assert_array_equal(same.predict_proba(mapped), plain.predict_proba(X), strict=True)
+
+
 def test_missing_values_are_information():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(300, 2))
