@@ -152,14 +152,14 @@ class Preset(NamedTuple):
 
     n_estimators: int  # trees in each forest
     folds: int  # of LightGBM
-    boosters: int
+    boosts_randomly: bool  # a second LightGBM, with thresholds drawn as extra-trees draw them
     boosts_every_layer: tuple[Task, ...]  # for other tasks the first layer only
 
 
 PRESETS = {
-    "fast": Preset(100, 3, 1, ()),
-    "balanced": Preset(200, 5, 1, ("regression",)),
-    "best": Preset(200, 5, 2, ("classification", "regression")),
+    "fast": Preset(100, 3, False, ()),
+    "balanced": Preset(200, 5, False, ("regression",)),
+    "best": Preset(200, 5, True, ("classification", "regression")),
 }
 
 
@@ -178,7 +178,7 @@ def default_estimators(
     ----------
     task : {"classification", "regression"}, default="classification"
     preset : {"fast", "balanced", "best"}, default="balanced"
-        As a cascade has it. "best" has a second LightGBM, of larger trees.
+        As a cascade has it. "best" has a second LightGBM, with random thresholds.
     n_estimators : int, default=None
         Trees in each forest; None is 100 for "fast", else 200. LightGBM's rounds are chosen by
         early stopping.
@@ -202,17 +202,14 @@ def default_estimators(
     # For values forests do best between sqrt and all columns, and boosting with all of them.
     columns = {} if task == "classification" else {"max_features": 0.5}
     boosting = {} if task == "classification" else {"colsample_bytree": 1.0}
-    boosters = [("lightgbm", lightgbm(task, **boosting))]
-    if PRESETS[preset].boosters == 2:
-        boosters = [
-            ("lightgbm_small", lightgbm(task, num_leaves=15, colsample_bytree=1.0)),
-            ("lightgbm_large", lightgbm(task, num_leaves=63)),
-        ]
-    return [
+    layer = [
         ("random_forest", random_forest(task, n_estimators=n_estimators, **columns)),
         ("extra_trees", extra_trees(task, n_estimators=n_estimators, **columns)),
-        *boosters,
+        ("lightgbm", lightgbm(task, **boosting)),
     ]
+    if PRESETS[preset].boosts_randomly:
+        layer.append(("lightgbm_random", lightgbm(task, extra_trees=True, **boosting)))
+    return layer
 
 
 def default_layers(
