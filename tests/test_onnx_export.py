@@ -138,9 +138,11 @@ def test_layers_of_different_estimators_and_a_power():
     X, y = table()
     cascade = CascadeForestClassifier(n_estimators=5, max_layers=2, n_iter_no_change=2, cv=2)
     cascade.set_params(random_state=0, scoring=rising()).fit(X, y)
+    assert cascade.power_ != 1
+    check_same(cascade, X)
+    cascade.set_params(combine="mean").fit(X, y)
     first, second = cascade.layers_
     assert len(first.names) > len(second.names)
-    assert cascade.power_ != 1
     check_same(cascade, X)
 
 
