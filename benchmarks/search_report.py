@@ -52,11 +52,16 @@ def error_and_loss(scores: dict[str, float]) -> dict[str, float]:
 
 
 def compared(rows: pd.DataFrame, by: str, base: str) -> pd.DataFrame:
-    """Return a row for each value of a column: ratios to `base` on the folds that both have."""
+    """Return a row for each value of a column: ratios to `base` on the folds that both have.
+
+    Values that were not run on every set are left out.
+    """
     keyed = {label: of_one.set_index(["set", "fold"]) for label, of_one in rows.groupby(by)}
     result = {}
     for label, own in keyed.items():
         both = own.index.intersection(keyed[base].index)
+        if set(both.get_level_values("set")) != set(rows["set"]):
+            continue  # what was not run on every set says too little
         names = ["error", "loss", "fit", "predict"]
         ratio = own.loc[both, names] / keyed[base].loc[both, names].clip(lower=1e-6)
         result[label] = {
