@@ -60,6 +60,8 @@ def run(path: Path) -> None:
     page += f"({machine()}). [The script and its story](/gallery/{path.stem}.rst).\n\n"
     page += f"```text\n{printed.getvalue().strip()}\n```\n"
     for number in plt.get_fignums():
+        if plt.figure(number).get_label().startswith("photographs"):
+            continue  # they show the data themselves, which are not ours to publish
         picture = PAGES / f"{path.stem}_{number}.png"
         plt.figure(number).savefig(picture, dpi=100)
         page += f"\n![Picture {number} of the example: {title}]({picture.name})\n"

@@ -23,7 +23,7 @@ n_classes = len(np.unique(data.y_train))
 print(f"{data.name}: {n_classes} classes, {len(data.X_train)} images to train on")
 print(f"{len(data.X_test)} to test")
 
-figure, axes = plt.subplots(2, 5, figsize=(7, 3.5), layout="constrained")
+figure, axes = plt.subplots(2, 5, num="photographs", figsize=(7, 3.5), layout="constrained")
 for row, label in zip(axes, (0, 1), strict=True):
     for ax, image in zip(row, data.X_train[data.y_train == label], strict=True):
         ax.imshow(image, cmap="gray")
@@ -72,7 +72,7 @@ probability = forest.predict_proba(data.X_test)
 said = forest.classes_[probability.argmax(axis=1)]
 mistakes = np.flatnonzero(said != data.y_test)
 mistakes = mistakes[np.argsort(-probability.max(axis=1)[mistakes])][:5]
-figure, axes = plt.subplots(2, 5, figsize=(7, 4), layout="constrained")
+figure, axes = plt.subplots(2, 5, num="photographs mistaken", figsize=(7, 4), layout="constrained")
 for above, below, i in zip(*axes, mistakes, strict=False):
     above.imshow(data.X_test[i], cmap="gray")
     above.set_title(f"is {data.y_test[i]}", fontsize="small")

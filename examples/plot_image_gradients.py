@@ -45,7 +45,7 @@ inputs = {
 # At full size: the first 4,000 images of MNIST, and five photographs of each of 40 persons.
 sets = {"images": images(4000), "faces": faces(n_each=5)}
 
-figure, axes = plt.subplots(2, 5, figsize=(9, 4), layout="constrained")
+figure, axes = plt.subplots(2, 5, num="photographs", figsize=(9, 4), layout="constrained")
 for row, data in zip(axes, sets.values(), strict=True):
     image = data.X_train[:1]
     channels = {"pixels": image[0]}
