@@ -65,7 +65,7 @@ figure, ax = plt.subplots(figsize=(8, 3.5), layout="constrained")
 places = np.arange(len(models))
 ax.barh(places - 0.2, list(accuracy.values()), 0.4, label="accuracy")
 ax.barh(places + 0.2, list(balanced.values()), 0.4, label="mean over classes")
-ax.set(yticks=places, yticklabels=list(models), xlim=(min(balanced.values()) - 0.1, 1))
+ax.set(yticks=places, yticklabels=list(models), xlim=(0, 1))
 ax.invert_yaxis()
 figure.legend(loc="outside lower center", ncols=2)
 
