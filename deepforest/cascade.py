@@ -42,7 +42,8 @@ class CascadeForestClassifier(ClassifierMixin, CascadeForestBase):
     preset : {"fast", "balanced", "best"}, default="balanced"
         What the default estimators cost: "balanced" fits LightGBM in the first layer,
         "fast" on 3 folds and beside smaller forests, "best" two of them in every layer.
-        docs/default.md has what each was found to reach. Not used with `estimators`.
+        docs/default.md has what each was found to reach. With `estimators` it only chooses
+        the folds.
     n_estimators : int, default=None
         Trees in each forest of the default estimators: None is 100 for "fast", else 200.
     max_layers : int, default=10
@@ -225,7 +226,8 @@ class CascadeForestRegressor(RegressorMixin, CascadeForestBase):
     preset : {"fast", "balanced", "best"}, default="balanced"
         What the default estimators cost: "balanced" fits LightGBM in every layer,
         "fast" in the first one on 3 folds and beside smaller forests, "best" two of them.
-        docs/default.md has what each was found to reach. Not used with `estimators`.
+        docs/default.md has what each was found to reach. With `estimators` it only chooses
+        the folds.
     n_estimators : int, default=None
         Trees in each forest of the default estimators: None is 100 for "fast", else 200.
     max_layers : int, default=10

@@ -32,7 +32,8 @@ from deepforest.frames import FrameEncoder, encode_new
 from deepforest.parameters import check_parameters, count_draws, count_features, count_rows
 from deepforest.saving import SaveMixin
 from deepforest.sparse import canonical, dense_blocks, table_dtype
-from deepforest.trees import TreeCodes, Trees, codes_of_table, codes_of_windows, grow_trees
+from deepforest.tree_growth import TreeCodes, codes_of_table, codes_of_windows, grow_trees
+from deepforest.trees import Trees
 
 NO_LIMIT = 2**31 - 1
 

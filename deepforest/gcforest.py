@@ -245,7 +245,8 @@ class GCForestClassifier(_ScanningMixin, CascadeForestClassifier):
         What a layer of the cascade is made of. See `CascadeForestClassifier`, also for
         the parameters below.
     preset : {"fast", "balanced", "best"}, default="balanced"
-        What the default estimators of the cascade cost. Not used with `estimators`.
+        What the default estimators of the cascade cost. With `estimators` it only chooses
+        the folds.
     n_estimators : int, default=None
     max_layers : int, default=10
     cv : int, splitter or list of (train, test), default=None
@@ -337,7 +338,8 @@ class GCForestRegressor(_ScanningMixin, CascadeForestRegressor):
         What a layer of the cascade is made of. See `CascadeForestRegressor`, also for
         the parameters below.
     preset : {"fast", "balanced", "best"}, default="balanced"
-        What the default estimators of the cascade cost. Not used with `estimators`.
+        What the default estimators of the cascade cost. With `estimators` it only chooses
+        the folds.
     n_estimators : int, default=None
     max_layers : int, default=10
     cv : int, splitter or list of (train, test), default=None

@@ -13,11 +13,11 @@ from deepforest.cascade_base import CascadeForestBase
 from deepforest.combine import of_library
 from deepforest.forest import HistForestClassifier, HistForestRegressor
 from deepforest.onnx_graph import Graph
-from deepforest.onnx_models import class_vectors, mean, vector_dtype
+from deepforest.onnx_models import class_vectors, mean
 from deepforest.onnx_scanning import scanned
 from deepforest.onnx_trees import forest_votes
 from deepforest.scanning import MultiGrainedScanner
-from deepforest.target import Vectors
+from deepforest.target import Vectors, vector_dtype
 from deepforest.tree_nodes import refuse_categories
 
 

@@ -32,11 +32,6 @@ def class_vectors(
     return of_all_classes(graph, model, said, n_classes, np.float32)
 
 
-def vector_dtype(n_classes: int | None) -> type:
-    """Return the dtype of class vectors: as `Target.dtype`."""
-    return np.float64 if n_classes is None else np.float32
-
-
 def of_all_classes(
     graph: Graph, model: BaseEstimator, said: str, n_classes: int, dtype: type
 ) -> str:

@@ -12,10 +12,10 @@ from sklearn.base import BaseEstimator
 from deepforest.grains import GrainLayout
 from deepforest.models import takes_shared_codes
 from deepforest.onnx_graph import Graph
-from deepforest.onnx_models import class_vectors, mean, of_all_classes, vector_dtype
+from deepforest.onnx_models import class_vectors, mean, of_all_classes
 from deepforest.onnx_trees import forest_votes
 from deepforest.scanning import MultiGrainedScanner
-from deepforest.target import Vectors
+from deepforest.target import Vectors, vector_dtype
 from deepforest.windows import padded_shape
 
 

@@ -11,6 +11,11 @@ Rows = NDArray[np.intp]
 Vectors = NDArray[np.floating[Any]]
 
 
+def vector_dtype(n_classes: int | None) -> type[np.floating[Any]]:
+    """Return the dtype of class vectors: probabilities need 7 digits, values may need more."""
+    return np.float64 if n_classes is None else np.float32
+
+
 class Target(NamedTuple):
     """What is learned: encoded classes 0..K-1, or values."""
 
@@ -32,8 +37,8 @@ class Target(NamedTuple):
 
     @property
     def dtype(self) -> type[np.floating[Any]]:
-        """Of class vectors: probabilities need 7 digits, values may need more."""
-        return np.float64 if self.n_classes is None else np.float32
+        """Of class vectors."""
+        return vector_dtype(self.n_classes)
 
     def take(self, rows: Rows) -> "Target":
         """Return the target of some of the rows."""

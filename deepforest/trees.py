@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from joblib import effective_n_jobs
 from numpy.typing import NDArray
 from sklearn.utils.parallel import Parallel, delayed
 
-from deepforest.bags import TreeRows
 from deepforest.bins import Bins
-from deepforest.coding import CodedTable, CodedWindows
+from deepforest.coding import CodedWindows
 
 BLOCK_BYTES = 2**19
 """Rows of about so many bytes go down a tree together, and stay in the cache from tree to tree."""
-
-NEAR_ROWS = 4096
-"""Nodes of fewer rows read the table row by row (docs/engine.md has the measurement)."""
 
 BLOCK_ROWS = 512
 """Blocks are a multiple of so many rows, which are whole bytes of a bag."""
@@ -257,173 +253,3 @@ def _leaves(forest: Any, X: NDArray[Any], careful: bool, rows: slice) -> NDArray
 def _by_rows(X: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int64]]:
     """Return ``X`` flat, row by row, and where each row begins."""
     return np.ascontiguousarray(X).ravel(), np.arange(len(X)) * X.shape[1]
-
-
-class TreeCodes(NamedTuple):
-    """Codes as trees grow on them; see ``_engine.dividing.Table``."""
-
-    flat: NDArray[np.uint8]
-    offset: NDArray[np.int64]  # (n_features,)
-    near: NDArray[np.uint8]
-    near_rows: int
-
-
-def codes_of_table(table: CodedTable) -> TreeCodes:
-    """Return the codes of a table, for rows with their numbers as addresses."""
-    n, n_features = table.codes.shape
-    flat, offset = table.codes.T.reshape(-1), np.arange(n_features) * n
-    if table.codes.size >= 2**31:
-        return TreeCodes(flat, offset, flat[:0], 0)
-    return TreeCodes(flat, offset, table.by_rows.reshape(-1), NEAR_ROWS)
-
-
-def codes_of_windows(windows: CodedWindows) -> TreeCodes:
-    """Return the codes of windows, wherever they lie."""
-    flat = windows.codes.reshape(-1)
-    return TreeCodes(flat, windows.offset, flat[:0], 0)
-
-
-def grow_trees(
-    codes: TreeCodes,
-    bins: Bins,
-    has_missing: NDArray[np.bool_],
-    rows: Callable[[int], TreeRows],
-    *,
-    n_classes: int | None,
-    n_trees: int,
-    rules: dict[str, Any],
-    seed: int,
-    n_jobs: int | None,
-    verbose: int,
-) -> tuple[Trees, NDArray[np.float64]]:
-    """Grow a forest.
-
-    Parameters
-    ----------
-    codes : TreeCodes
-    bins : Bins
-        What the codes mean.
-    has_missing : array of bool, shape (n_features,)
-        Features without missing values are searched and divided faster.
-    rows : function from a tree's number to TreeRows
-        See `rows_of_table` and `rows_of_windows`.
-    n_classes : int or None
-        None for targets.
-    n_trees : int
-    rules : dict
-        The fields of ``_engine.growing.Rules``.
-    seed : int
-        32 bits; tree ``t`` draws from a generator that ``seed`` and ``t`` determine.
-    n_jobs, verbose : int
-        As joblib takes them.
-
-    Returns
-    -------
-    trees : Trees
-    importances : array of float64, shape (n_features,)
-        Mean decrease of impurity, normalised.
-    """
-    kinds = has_missing, bins.is_categorical
-    grown = Parallel(n_jobs=n_jobs, verbose=verbose, prefer="threads", return_as="generator")(
-        delayed(_grow)(codes, kinds, rows, n_classes, rules, seed, number)
-        for number in range(n_trees)
-    )
-    return join(grown, n_trees, bins)
-
-
-def join(grown: Iterable[Any], n_trees: int, bins: Bins) -> tuple[Trees, NDArray[np.float64]]:
-    """Put trees (``_engine.nodes.Tree``) one after the other as they come.
-
-    Returns
-    -------
-    trees : Trees
-    importances : array of float64, shape (n_features,)
-        Mean decrease of impurity, normalised.
-    """
-    children_left, feature, code, missing_left, leaf, leaf_values, left_sets = (
-        _Parts(n_trees) for _ in range(7)
-    )
-    roots = np.empty(n_trees, np.int32)
-    importances = np.zeros(len(bins.edges))
-    for t, tree in enumerate(grown):
-        roots[t] = feature.append(tree.feature)
-        children_left.append(tree.children_left + roots[t])
-        code.append(tree.code)
-        missing_left.append(tree.missing_left)
-        first_value = np.int32(leaf_values.append(tree.leaf_values))
-        first_set = np.int32(left_sets.append(tree.left_sets))
-        mixed = np.where(tree.leaf < 0, tree.leaf - first_value, tree.leaf)
-        leaf.append(np.where(tree.feature >= 0, tree.leaf + first_set, mixed))
-        # Rounding may leave a feature that only ever made useless splits just below zero.
-        own = np.maximum(tree.importances, 0.0)
-        if own.sum() > 0:
-            importances += own / own.sum()
-    if importances.sum() > 0:
-        importances /= importances.sum()
-    features, codes = feature.whole(), code.whole()
-    trees = Trees(
-        roots=roots,
-        children_left=children_left.whole(),
-        feature=features,
-        threshold=real_thresholds(features, codes, bins),
-        code=codes,
-        missing_left=missing_left.whole(),
-        leaf=leaf.whole(),
-        leaf_values=leaf_values.whole(),
-        left_sets=left_sets.whole(),
-        bins=bins,
-    )
-    return trees, importances
-
-
-class _Parts:
-    """Arrays put one after the other as they come, so that no forest is held twice."""
-
-    def __init__(self, n_parts: int) -> None:
-        self.n_parts = n_parts
-        self.n_appended = 0
-        self.size = 0
-
-    def append(self, part: NDArray[Any]) -> int:
-        """Copy a part behind the others; return where it begins."""
-        start, self.size = self.size, self.size + len(part)
-        self.n_appended += 1
-        if self.n_appended == 1:
-            self.room = np.empty((self._expected(), *part.shape[1:]), part.dtype)
-        elif self.size > len(self.room):
-            self.room.resize((self._expected(), *part.shape[1:]), refcheck=False)
-        self.room[start : self.size] = part
-        return start
-
-    def _expected(self) -> int:
-        """Return a size that most likely does for all parts: memory not written to is free."""
-        return int(1.05 * self.size * self.n_parts / self.n_appended) + 1
-
-    def whole(self) -> NDArray[Any]:
-        """Return the parts as one array."""
-        self.room.resize((self.size, *self.room.shape[1:]), refcheck=False)
-        return self.room
-
-
-def _grow(
-    codes: TreeCodes,
-    kinds: tuple[NDArray[np.bool_], NDArray[np.bool_]],
-    rows: Callable[[int], TreeRows],
-    n_classes: int | None,
-    rules: dict[str, Any],
-    seed: int,
-    number: int,
-) -> Any:
-    """Grow one tree."""
-    from deepforest._engine.dividing import Table
-    from deepforest._engine.growing import Rules, grow_classes
-    from deepforest._engine.growing_targets import grow_targets
-
-    base, y, weight, order = rows(number)
-    addresses = Table(codes.flat, base, codes.offset, codes.near, codes.near_rows, *kinds)
-    limits = Rules(**rules)
-    # As in draw_bag.
-    with np.errstate(over="ignore"):
-        if n_classes:
-            return grow_classes(addresses, y, weight, order, n_classes, limits, seed, number)
-        return grow_targets(addresses, y, weight, order, limits, seed, number)

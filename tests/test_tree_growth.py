@@ -1,10 +1,10 @@
-"""Trees: what comes tree by tree stands in one array in the end."""
+"""Growing trees: what comes tree by tree stands in one array in the end."""
 
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deepforest.trees import _Parts
+from deepforest.tree_growth import _Parts
 
 
 @given(st.lists(st.integers(0, 40), min_size=1, max_size=12), st.sampled_from([(), (3,)]))
