@@ -8,7 +8,11 @@ from deepforest.df21 import from_df21_params
 from deepforest.estimators import default_estimators, default_scan_estimators
 from deepforest.forest import HistForestClassifier, HistForestRegressor
 from deepforest.gcforest import GCForestClassifier, GCForestRegressor
-from deepforest.inspection import LayerScoreDisplay, ScanImportanceDisplay
+from deepforest.inspection import (
+    FeatureImportanceDisplay,
+    LayerScoreDisplay,
+    ScanImportanceDisplay,
+)
 from deepforest.onnx_export import to_onnx
 from deepforest.persistence import load
 from deepforest.scanning import MultiGrainedScanner
@@ -26,6 +30,7 @@ __all__ = [
     "MultiGrainedScanner",
     "Binner",
     "LayerScoreDisplay",
+    "FeatureImportanceDisplay",
     "ScanImportanceDisplay",
     "load",
     "ModelFileError",

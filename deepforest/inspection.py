@@ -107,6 +107,121 @@ class LayerScoreDisplay:
         return self
 
 
+class FeatureImportanceDisplay:
+    """The columns that a fitted model goes by, as bars, the most important on top.
+
+    Make one with `from_estimator`.
+
+    Parameters
+    ----------
+    importances : ndarray of shape (n_features,)
+    feature_names : ndarray of shape (n_features,)
+        Names of the columns.
+    n_shown : int, default=20
+        Bars at most.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+    figure_ : matplotlib Figure
+    bars_ : matplotlib BarContainer
+        From the least to the most important of those shown.
+
+    See Also
+    --------
+    ScanImportanceDisplay : Importances of pixels and time steps.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from deepforest import CascadeForestClassifier, FeatureImportanceDisplay
+    >>> X, y = load_iris(return_X_y=True, as_frame=True)
+    >>> cascade = CascadeForestClassifier(n_estimators=10, random_state=0).fit(X, y)
+    >>> display = FeatureImportanceDisplay.from_estimator(cascade)  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        *,
+        importances: NDArray[np.float64],
+        feature_names: NDArray[Any],
+        n_shown: int = 20,
+    ) -> None:
+        self.importances = importances
+        self.feature_names = feature_names
+        self.n_shown = n_shown
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: Any,
+        *,
+        feature_names: ArrayLike | None = None,
+        n_shown: int = 20,
+        ax: Axes | None = None,
+        **bars: Any,
+    ) -> Self:
+        """Draw the importances of the columns of a fitted model.
+
+        Parameters
+        ----------
+        estimator : estimator with ``feature_importances_``, fitted
+            `CascadeForest*`, `HistForest*`, or another library's.
+        feature_names : array-like of shape (n_features,), default=None
+            None: those of the data frame that the model was fitted on, else ``x0``, ``x1``, ...
+        n_shown : int, default=20
+            Bars at most.
+        ax : matplotlib Axes, default=None
+            None makes a new figure.
+        **bars
+            What `Axes.barh` takes, such as ``color``.
+
+        Returns
+        -------
+        FeatureImportanceDisplay
+
+        Raises
+        ------
+        ValueError
+            For names of another number than the columns.
+        """
+        check_is_fitted(estimator)
+        importances = estimator.feature_importances_
+        if feature_names is None:
+            unnamed = [f"x{column}" for column in range(len(importances))]
+            feature_names = getattr(estimator, "feature_names_in_", unnamed)
+        if len(names := np.asarray(feature_names)) != len(importances):
+            raise ValueError(
+                f"feature_names has {len(names)} names, but the model has {len(importances)} "
+                "columns: give one for each."
+            )
+        display = cls(importances=importances, feature_names=names, n_shown=n_shown)
+        return display.plot(ax=ax, **bars)
+
+    def plot(self, ax: Axes | None = None, **bars: Any) -> Self:
+        """Draw the bars.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+        **bars
+            What `Axes.barh` takes.
+
+        Returns
+        -------
+        FeatureImportanceDisplay
+        """
+        ax = _axes(ax)
+        # Of equals the first column stands higher.
+        shown = np.argsort(-self.importances, kind="stable")[: self.n_shown][::-1]
+        self.bars_ = ax.barh(np.arange(len(shown)), self.importances[shown], **bars)
+        # Places, not names, on the axis: bars of equal names would fall into one.
+        ax.set_yticks(np.arange(len(shown)), self.feature_names[shown])
+        ax.set_xlabel("importance")
+        self.ax_, self.figure_ = ax, ax.figure
+        return self
+
+
 class ScanImportanceDisplay:
     """Which pixels or time steps matter to a fitted `GCForest`.
 

@@ -23,7 +23,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from deepforest import CascadeForestClassifier
+from deepforest import CascadeForestClassifier, FeatureImportanceDisplay
 
 data = table()
 words = data.X_train.select_dtypes(exclude="number").columns
@@ -93,9 +93,8 @@ print(f"lowest log loss: {min(scores, key=lambda name: scores[name]['log loss'])
 # The columns that the cascade goes by; and how often it is right among rows that it is as sure of.
 # Who may leave out the rows that it is unsure of is right about the others more often.
 figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
-order = np.argsort(cascade.feature_importances_)[-10:]
-left.barh(cascade.feature_names_in_[order], cascade.feature_importances_[order])
-left.set(title="what the cascade goes by", xlabel="feature_importances_")
+FeatureImportanceDisplay.from_estimator(cascade, n_shown=10, ax=left)
+left.set_title("what the cascade goes by")
 for name, p in probability.items():
     sure, correct = p.max(axis=1), cascade.classes_[p.argmax(axis=1)] == data.y_test
     ranked = np.asarray(correct)[np.argsort(-sure, kind="stable")]

@@ -10,7 +10,9 @@ from sklearn.tree import DecisionTreeClassifier
 
 from deepforest import (
     CascadeForestClassifier,
+    FeatureImportanceDisplay,
     GCForestClassifier,
+    HistForestRegressor,
     LayerScoreDisplay,
     ScanImportanceDisplay,
 )
@@ -73,6 +75,33 @@ def test_the_score_is_called_by_its_name(plt):
     assert display.ax_ is ax
     assert "log_loss" in ax.get_ylabel()
     assert ax.get_xlabel() == "layer"
+
+
+def labels(display):
+    return [label.get_text() for label in display.ax_.get_yticklabels()]
+
+
+def test_columns_from_least_to_most_important():
+    X, y = load_iris(return_X_y=True, as_frame=True)
+    cascade = CascadeForestClassifier(n_estimators=5, max_layers=1, random_state=0).fit(X, y)
+    display = FeatureImportanceDisplay.from_estimator(cascade, n_shown=3, color="C3")
+    order = np.argsort(cascade.feature_importances_)[1:]
+    assert labels(display) == list(X.columns[order])
+    drawn = [bar.get_width() for bar in display.bars_]
+    np.testing.assert_allclose(drawn, cascade.feature_importances_[order])
+    assert display.bars_[0].get_facecolor() == matplotlib.colors.to_rgba("C3")
+
+
+def test_columns_without_names_and_of_one_name():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(50, 3))
+    forest = HistForestRegressor(5, random_state=0).fit(X, X[:, 1])
+    assert labels(FeatureImportanceDisplay.from_estimator(forest))[-1] == "x1"
+    display = FeatureImportanceDisplay.from_estimator(forest, feature_names=["a", "a", "a"])
+    assert labels(display) == ["a"] * 3
+    assert len({bar.get_y() for bar in display.bars_}) == 3
+    with pytest.raises(ValueError, match="feature_names has 2 names, but the model has 3"):
+        FeatureImportanceDisplay.from_estimator(forest, feature_names=["a", "b"])
 
 
 def test_importances_over_an_image():
