@@ -69,12 +69,16 @@ def run(name: str, number: int, model: str, max_rows: int | None) -> dict:
 
 def warm_up(model: str, task: Task) -> None:
     """Load libraries and compiled code, which is no part of a fit."""
-    if library(model) == "catboost":  # refuses constant columns; its import is all there is
-        import_module("catboost")
+    if library(model) in ("catboost", "autogluon.tabular"):  # the import is all there is:
+        import_module(library(model))  # one refuses constant columns, one takes its time
         return
     rows = np.arange(0, len(task.y), max(1, len(task.y) // 60))
     y = task.y[rows] if task.regression else np.arange(len(rows)) % 2
     LEARNERS[model](Task(task.X.iloc[rows], y, task.regression, 0))
+
+
+def installed(model: str) -> bool:
+    return find_spec(library(model).partition(".")[0]) is not None
 
 
 def version(model: str) -> str:
@@ -102,7 +106,7 @@ def main() -> None:
         return
     if options.max_rows and options.results == RESULTS:
         parser.error("--max-rows needs --results FILE: capped runs are no results.")
-    for missing in {library(m) for m in options.only_model if find_spec(library(m)) is None}:
+    for missing in {library(m) for m in options.only_model if not installed(m)}:
         print(f"{missing} is not installed: it is left out.", flush=True)
     done = {} if options.redo else read(options.results, KEYS)
     cap = ["--max-rows", str(options.max_rows)] if options.max_rows else []
@@ -111,7 +115,7 @@ def main() -> None:
         for number in range(options.splits)
         for name in options.only_set
         for model in options.only_model
-        if find_spec(library(model)) is not None
+        if installed(model)
     ]:
         if key in done:
             continue
