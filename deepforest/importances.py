@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.dummy import DummyClassifier
+from sklearn.pipeline import Pipeline
 
 from deepforest.layer import CascadeLayer
 from deepforest.multioutput import ModelPerTarget
@@ -76,8 +77,8 @@ def model_importances(model: BaseEstimator) -> NDArray[Any] | None:
     """Return a fitted model's importances of its features; None where it has none.
 
     For trees the decrease of impurity, which LightGBM calls gain. (Its attribute
-    `feature_importances_` counts splits, unless it is told otherwise.) Where each target has a
-    model, their mean.
+    `feature_importances_` counts splits, unless it is told otherwise.) For linear models the sizes
+    of the coefficients, summed over classes. Where each target has a model, their mean.
     """
     if isinstance(model, ModelPerTarget):
         of_targets = [model_importances(of_one) for of_one in model.models]
@@ -86,7 +87,15 @@ def model_importances(model: BaseEstimator) -> NDArray[Any] | None:
     if type(model).__module__.startswith("lightgbm."):
         return np.asarray(model.booster_.feature_importance(importance_type="gain"))
     importances = getattr(model, "feature_importances_", None)
-    return None if importances is None else np.asarray(importances)
+    if importances is not None:
+        return np.asarray(importances)
+    last = model[-1] if isinstance(model, Pipeline) else model
+    coefficients = getattr(last, "coef_", None)
+    # A step before it may have made other columns.
+    if coefficients is None or coefficients.shape[-1] != model.n_features_in_:
+        return None
+    sizes: NDArray[Any] = np.abs(np.atleast_2d(coefficients)).sum(axis=0)
+    return sizes
 
 
 def normalised(importances: NDArray[Any]) -> Importances:

@@ -2,10 +2,15 @@
 
 import numpy as np
 import pytest
-from sklearn.datasets import make_classification
+from sklearn.datasets import load_iris, make_classification
+from sklearn.decomposition import PCA
 from sklearn.dummy import DummyClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from deepforest import CascadeForestClassifier, CascadeForestRegressor
@@ -164,14 +169,14 @@ def test_lightgbm_counts_by_gain():
     assert (counts / counts.sum() != gains[0] / gains[0].sum()).any()
 
 
-def test_a_cascade_of_linear_models_has_no_importances():
+def test_a_cascade_without_importances_says_so():
     X, y = table(60)
-    cascade = CascadeForestClassifier([("logistic", LogisticRegression())], max_layers=1).fit(X, y)
+    cascade = CascadeForestClassifier([("bayes", GaussianNB())], max_layers=1).fit(X, y)
     assert not hasattr(cascade, "feature_importances_")
     with pytest.raises(AttributeError, match="put trees in the layer"):
         cascade.feature_importances_  # noqa: B018
     mixed = CascadeForestRegressor(
-        [("ridge", Ridge()), ("tree", DecisionTreeRegressor(max_depth=3))],
+        [("neighbours", KNeighborsRegressor()), ("tree", DecisionTreeRegressor(max_depth=3))],
         max_layers=1,
         combine="mean",
         cv=2,
@@ -179,6 +184,27 @@ def test_a_cascade_of_linear_models_has_no_importances():
     models = mixed.layers_[0].models[1]
     expected = np.mean([tree.feature_importances_ for tree in models], axis=0)
     np.testing.assert_allclose(mixed.feature_importances_, expected)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_linear_models_count_by_the_sizes_of_their_coefficients(n_classes):
+    X, y = load_iris(return_X_y=True)
+    X, y = X[y < n_classes], y[y < n_classes]
+    model = make_pipeline(StandardScaler(), LogisticRegression()).fit(X, y)
+    expected = np.abs(model[-1].coef_).sum(axis=0)
+    np.testing.assert_array_equal(model_importances(model), expected)
+    ridge = Ridge().fit(X, y)
+    np.testing.assert_array_equal(model_importances(ridge), np.abs(ridge.coef_))
+    assert model_importances(make_pipeline(PCA(2), LogisticRegression()).fit(X, y)) is None
+
+
+def test_a_cascade_of_linear_models_has_importances():
+    X, y = table(200)
+    linear = make_pipeline(StandardScaler(), LogisticRegression())
+    cascade = CascadeForestClassifier([("linear", linear)], max_layers=1, cv=2).fit(X, y)
+    sizes = [np.abs(model[-1].coef_[0]) for model in cascade.layers_[0].models[0]]
+    expected = np.mean([size / size.sum() for size in sizes], axis=0)
+    np.testing.assert_allclose(cascade.feature_importances_, expected)
 
 
 def test_one_class_makes_no_column_important():

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.linear_model import LogisticRegression
+from sklearn.naive_bayes import GaussianNB
 from sklearn.tree import DecisionTreeClassifier
 
 from deepforest import GCForestClassifier, GCForestRegressor
@@ -113,11 +113,11 @@ def test_one_class_makes_no_value_important():
     assert not forest.fit(X, np.zeros(12)).feature_importances_.any()
 
 
-def test_scanning_by_linear_models_has_no_importances():
+def test_scanning_by_models_without_importances_has_none():
     X, y = images(40)
     forest = GCForestClassifier(
         [4],
-        scan_estimators=[("scan", LogisticRegression())],
+        scan_estimators=[("scan", GaussianNB())],
         estimators=[("tree", DecisionTreeClassifier())],
         max_layers=1,
     ).fit(X, y)
