@@ -1,8 +1,7 @@
 """Trees that LightGBM has boosted, as arrays of our own, and what they say of a table.
 
-LightGBM reads its models from text with a parser in C++, which trusts what it reads. So what a
-model file holds of a LightGBM estimator are these arrays, and what predicts after loading is our
-own code. Its predictions are LightGBM's, bit for bit.
+They say what LightGBM says, bit for bit, several times faster. And LightGBM reads its models from
+text with a parser in C++, which trusts what it reads: a model file holds these arrays instead.
 """
 
 from __future__ import annotations
@@ -197,7 +196,7 @@ def _joined(parts: list[NDArray[Any]], dtype: type[np.generic]) -> NDArray[Any]:
 
 
 class _BoostedModel(BaseEstimator):
-    """A fitted LightGBM estimator as it comes back from a model file: it only predicts.
+    """A fitted LightGBM estimator as a cascade keeps it: it only predicts.
 
     Parameters
     ----------
@@ -219,8 +218,8 @@ class _BoostedModel(BaseEstimator):
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Refuse: what trained these trees is not known any more."""
         raise TypeError(
-            f"{type(self).__name__} comes from a model file and cannot be fitted again: fit a "
-            "LightGBM estimator."
+            f"{type(self).__name__} holds the trees of a fitted LightGBM estimator and cannot be "
+            "fitted again: fit a LightGBM estimator."
         )
 
     def _outputs(self, X: ArrayLike) -> NDArray[np.float64]:
@@ -243,7 +242,7 @@ class _BoostedModel(BaseEstimator):
 
 
 class BoostedClassifier(ClassifierMixin, _BoostedModel):
-    """A fitted LGBMClassifier from a model file.
+    """A fitted LGBMClassifier.
 
     Parameters
     ----------
@@ -272,11 +271,20 @@ class BoostedClassifier(ClassifierMixin, _BoostedModel):
 
 
 class BoostedRegressor(RegressorMixin, _BoostedModel):
-    """A fitted LGBMRegressor from a model file."""
+    """A fitted LGBMRegressor."""
 
     def predict(self, X: ArrayLike) -> NDArray[np.float64]:
         """Return values (n,)."""
         return self._outputs(X)[:, 0]
+
+
+LIGHTGBM_KINDS = ("LGBMClassifier", "LGBMRegressor")
+
+
+def is_lightgbm(model: BaseEstimator) -> bool:
+    """Return whether this is one of LightGBM's estimators that arrays can stand for."""
+    kind = type(model)
+    return kind.__module__ == "lightgbm.sklearn" and kind.__name__ in LIGHTGBM_KINDS
 
 
 def read_model(model: BaseEstimator) -> BoostedClassifier | BoostedRegressor:

@@ -24,6 +24,7 @@ from deepforest.models import (
     gives_out_of_bag_votes,
     is_engine_forest,
     out_of_bag_vectors,
+    quick_to_predict,
     share_rounds,
     stops_early,
 )
@@ -160,13 +161,17 @@ def cross_fit(
     fitted = spread([(task.model, partial(_fit, task, data, deadline)) for task in tasks], n_jobs)
     if any(model is None for model in fitted):
         raise TimeUp
+    for i, (_, estimator) in enumerate(estimators):
+        if stops_early(estimator):
+            share_rounds([m for task, m in zip(tasks, fitted, strict=True) if task.estimator == i])
+    fitted = [
+        model if task.fold is None else quick_to_predict(model)
+        for task, model in zip(tasks, fitted, strict=True)
+    ]
     by_estimator = [
         [(task, model) for task, model in zip(tasks, fitted, strict=True) if task.estimator == i]
         for i in range(len(estimators))
     ]
-    for (_, estimator), own in zip(estimators, by_estimator, strict=True):
-        if stops_early(estimator):
-            share_rounds([model for _, model in own])
     said = iter(
         spread(
             [

@@ -10,7 +10,13 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.dummy import DummyClassifier, DummyRegressor
 
-from deepforest.boosted import BoostedClassifier, BoostedRegressor, read_model
+from deepforest.boosted import (
+    LIGHTGBM_KINDS,
+    BoostedClassifier,
+    BoostedRegressor,
+    is_lightgbm,
+    read_model,
+)
 from deepforest.codecs import (
     ANY_ARRAY,
     PLAIN,
@@ -26,8 +32,6 @@ from deepforest.container import ModelFileError
 from deepforest.estimators import import_lightgbm
 from deepforest.foreign import dump_foreign, load_foreign
 from deepforest.tree_codecs import BOOSTED
-
-LIGHTGBM_KINDS = ("LGBMClassifier", "LGBMRegressor")
 
 # What a LightGBM estimator may be trained with again: nothing that names a file or a machine.
 LIGHTGBM_PARAMETERS = frozenset(
@@ -92,7 +96,7 @@ _MODULES = ("deepforest.boosted", "sklearn.dummy")
 
 def encode_other_model(model: BaseEstimator, out: Writer) -> Json:
     """Return a fitted model that is none of the public estimators."""
-    if _is_lightgbm(model):
+    if is_lightgbm(model):
         try:
             model = read_model(model)
         except ValueError as error:
@@ -124,7 +128,7 @@ def decode_other_model(node: Json, source: Reader) -> Any:
 
 def encode_other_template(estimator: BaseEstimator, out: Writer) -> Json:
     """Return an unfitted estimator that is none of the public ones."""
-    if not _is_lightgbm(estimator):
+    if not is_lightgbm(estimator):
         return _encode_foreign(estimator, out)
     parameters = estimator.get_params(deep=False)
     unknown = sorted(parameters.keys() - LIGHTGBM_PARAMETERS)
@@ -160,11 +164,6 @@ def kind_of(node: Json) -> str:
     if not isinstance(kind, str):
         raise ModelFileError(f"{node!r:.200} is no estimator.")
     return kind
-
-
-def _is_lightgbm(estimator: BaseEstimator) -> bool:
-    kind = type(estimator)
-    return kind.__module__ == "lightgbm.sklearn" and kind.__name__ in LIGHTGBM_KINDS
 
 
 def _encode_foreign(estimator: BaseEstimator, out: Writer) -> Json:

@@ -100,7 +100,7 @@ def _size(models: Sequence[BaseEstimator]) -> dict[str, Any]:
             nodes += len(model.trees_.feature)
         elif type(model).__module__.startswith("lightgbm."):
             trees += model.booster_.num_trees()
-        elif isinstance(model, BoostedClassifier | BoostedRegressor):  # the same from a model file
+        elif isinstance(model, BoostedClassifier | BoostedRegressor):
             trees += len(model.trees.roots)
             nodes += len(model.trees.left) + len(model.trees.leaf_values)
     kind = type(models[0]).__name__ if models else None

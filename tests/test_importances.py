@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from lightgbm import LGBMClassifier
 from sklearn.datasets import load_iris, make_classification
 from sklearn.decomposition import PCA
 from sklearn.dummy import DummyClassifier
@@ -17,6 +18,7 @@ from deepforest import CascadeForestClassifier, CascadeForestRegressor
 from deepforest.estimators import lightgbm
 from deepforest.importances import column_importances, model_importances
 from deepforest.layer import CascadeLayer
+from deepforest.models import quick_to_predict
 
 
 class Model:
@@ -158,15 +160,18 @@ def test_layers_that_were_cut_off_play_no_part():
 
 def test_lightgbm_counts_by_gain():
     X, y = table()
+    model = LGBMClassifier(n_estimators=20, verbosity=-1).fit(X, y)
+    gain = model.booster_.feature_importance("gain")
+    counts = model.feature_importances_
+    assert (counts / counts.sum() != gain / gain.sum()).any()
+    np.testing.assert_array_equal(model_importances(model), gain)
+    np.testing.assert_array_equal(model_importances(quick_to_predict(model)), gain)
     cascade = CascadeForestClassifier(
         [("boosted", lightgbm("classification"))], max_layers=1, cv=2, random_state=0
     ).fit(X, y)
-    gains = [model.booster_.feature_importance("gain") for model in cascade.layers_[0].models[0]]
+    gains = [model.importances for model in cascade.layers_[0].models[0]]
     expected = np.mean([gain / gain.sum() for gain in gains], axis=0)
     np.testing.assert_allclose(cascade.feature_importances_, expected)
-    counts = cascade.layers_[0].models[0][0].feature_importances_
-    np.testing.assert_array_equal(model_importances(cascade.layers_[0].models[0][0]), gains[0])
-    assert (counts / counts.sum() != gains[0] / gains[0].sum()).any()
 
 
 def test_a_cascade_without_importances_says_so():

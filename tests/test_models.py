@@ -13,6 +13,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from deepforest.boosted import BoostedRegressor
 from deepforest.crossfit import Table, cross_fit
 from deepforest.estimators import lightgbm as registered_lightgbm
 from deepforest.estimators import seeded_clone
@@ -23,6 +24,7 @@ from deepforest.models import (
     fit_model,
     gives_out_of_bag_votes,
     out_of_bag_vectors,
+    quick_to_predict,
     share_rounds,
     stops_early,
 )
@@ -113,8 +115,7 @@ def test_held_out_vectors_of_lightgbm_use_the_rounds_of_the_other_folds(monkeypa
         assert rounds < grown[k].current_iteration() == found[k] + 20
         expected = grown[k].predict(X[test], num_iteration=rounds)
         np.testing.assert_allclose(fitted.held_out[test], expected, rtol=1e-6)
-        assert model.booster_.current_iteration() == rounds
-        assert model.early_stopping_round == 20
+        assert len(model.trees.roots) == 3 * rounds
 
 
 def test_a_deep_copy_predicts_with_the_same_rounds():
@@ -284,3 +285,19 @@ def test_out_of_bag_votes_of_fewer_classes_than_there_are(kind):
     assert votes.dtype == np.float32
     np.testing.assert_allclose(votes.sum(axis=1), 1, rtol=1e-6)
     np.testing.assert_array_equal(votes.argmax(axis=1), y)
+
+
+def test_what_is_quick_to_predict_says_the_same():
+    """Also one model a target; what arrays cannot hold, and other models, stay as they are."""
+    X, y = noisy_classes()
+    values = np.column_stack([X[:, 0], X.sum(axis=1)])
+    target = Target(values, None, None)
+    small = {"n_estimators": 5, "verbosity": -1}
+    each = fit_model(lightgbm.LGBMRegressor(**small), Sample(X, target))
+    quick = quick_to_predict(each)
+    assert all(isinstance(model, BoostedRegressor) for model in quick.models)
+    np.testing.assert_array_equal(quick.predict(X), each.predict(X))
+    linear = lightgbm.LGBMClassifier(**small, linear_tree=True).fit(X, y)
+    forest = RandomForestClassifier(2).fit(X, y)
+    assert quick_to_predict(linear) is linear
+    assert quick_to_predict(forest) is forest

@@ -13,6 +13,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from deepforest._engine.predicting import fall
+
 CATEGORICAL = 1  # bits of `kind`: the split asks for a set of categories
 MISSING_LEFT = 2
 ZERO_IS_MISSING = 4
@@ -62,21 +64,101 @@ def goes_left(x: float, node: int, nodes: BoostedNodes) -> bool:
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def add_trees(X: NDArray[Any], nodes: BoostedNodes, out: NDArray[np.float64]) -> None:
-    """Add to ``out`` (n, K) what each tree says of each row; tree ``t`` speaks for ``t mod K``."""
+def leaf_value(row: NDArray[Any], t: int, trees: BoostedNodes) -> float:
+    """Return what a tree says of a row."""
+    node = np.int64(trees.roots[t])
+    while node >= 0:
+        left = goes_left(np.float64(row[trees.feature[node]]), node, trees)
+        node = np.int64(trees.left[node] if left else trees.right[node])
+    return trees.leaf_values[~node]
+
+
+class Steps(NamedTuple):
+    """The same trees as `predicting.fall` takes them, where no split asks for more than "<="."""
+
+    nodes: NDArray[Any]  # (splits + leaves,) as NODE, the children of a split side by side
+    values: NDArray[np.float64]  # (splits + leaves,) of leaves
+    roots: NDArray[np.int64]  # (trees,) -1 of a tree with categories or zeros that are missing
+
+
+NODE = np.dtype([("threshold", np.float64), ("left", np.int32), ("offset", np.int32)])
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def steps_of(trees: BoostedNodes) -> Steps:
+    """Return the trees node by node."""
+    n_nodes = trees.left.size + trees.leaf_values.size
+    nodes = np.zeros(n_nodes, NODE)
+    values = np.zeros(n_nodes)
+    roots = np.empty(trees.roots.size, np.int64)
+    waiting = np.empty(n_nodes + 1, np.int64)  # splits or leaves, in the order of their nodes
+    end = 0
+    for t in range(trees.roots.size):
+        roots[t] = end
+        at = end
+        waiting[end] = trees.roots[t]
+        end += 1
+        while at < end:
+            old = waiting[at]
+            if old < 0:
+                values[at] = trees.leaf_values[~old]
+                nodes[at]["threshold"] = np.inf
+                nodes[at]["left"] = at
+            else:
+                if trees.kind[old] & (CATEGORICAL | ZERO_IS_MISSING):
+                    roots[t] = -1
+                nodes[at]["threshold"] = trees.threshold[old]
+                nodes[at]["offset"] = trees.feature[old]
+                nodes[at]["left"] = end
+                waiting[end] = trees.left[old]
+                waiting[end + 1] = trees.right[old]
+                end += 2
+            at += 1
+    return Steps(nodes, values, roots)
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def add_trees(X: NDArray[Any], trees: BoostedNodes, out: NDArray[np.float64]) -> None:
+    """Add to ``out`` (n, K) what each tree says of each row; tree ``t`` speaks for ``t mod K``.
+
+    Rows without a missing value fall through plain trees together; the others are asked split by
+    split. Either way the sums of a row are in the order of the trees.
+    """
     n, n_outputs = out.shape
+    d = X.shape[1]
+    steps = steps_of(trees)
+    values = np.empty((BLOCK_ROWS, d), X.dtype)
+    flat = values.reshape(-1)
+    base = np.empty(BLOCK_ROWS, np.int64)
+    order = np.empty(BLOCK_ROWS, np.int64)
+    leaves = np.empty(BLOCK_ROWS, np.int32)
     for start in range(0, n, BLOCK_ROWS):
         stop = min(start + BLOCK_ROWS, n)
-        for t in range(nodes.roots.size):
-            for i in range(start, stop):
-                node = np.int64(nodes.roots[t])
-                while node >= 0:
-                    x = np.float64(X[i, nodes.feature[node]])
-                    if -ZERO <= x <= ZERO:
-                        x = 0.0
-                    left = goes_left(x, node, nodes)
-                    node = np.int64(nodes.left[node] if left else nodes.right[node])
-                out[i, t % n_outputs] += nodes.leaf_values[~node]
+        whole, rest = 0, BLOCK_ROWS  # rows without missing values from the front of `order`
+        for i in range(stop - start):
+            missing = False
+            for j in range(d):
+                x = X[start + i, j]
+                missing |= x != x
+                values[i, j] = 0 if -ZERO <= x <= ZERO else x
+            if missing:
+                rest -= 1
+                order[rest] = i
+            else:
+                order[whole] = i
+                base[whole] = i * d
+                whole += 1
+        for t in range(trees.roots.size):
+            k = t % n_outputs
+            if steps.roots[t] >= 0:
+                fall(flat, base[:whole], steps.nodes, steps.roots[t], leaves)
+                for i in range(whole):
+                    out[start + order[i], k] += steps.values[leaves[i]]
+            else:
+                for i in order[:whole]:
+                    out[start + i, k] += leaf_value(values[i], t, trees)
+            for i in order[rest:]:
+                out[start + i, k] += leaf_value(values[i], t, trees)
 
 
 @njit(nogil=True, cache=True, error_model="numpy")

@@ -73,7 +73,7 @@ def next_node(flat: NDArray[Any], base: int, nodes: NDArray[Any], node: int) -> 
 def fall(
     flat: NDArray[Any],
     base: NDArray[np.int64],
-    forest: Forest,
+    nodes: NDArray[Any],
     root: int,
     leaves: NDArray[np.int32],
 ) -> None:
@@ -81,10 +81,13 @@ def fall(
 
     Rows go down eight at a time, in eight variables: the loads of one do not wait for another's.
     """
-    nodes = forest.nodes
     n = base.size
     if n < 8:
-        fall_with_care(flat, base, forest, root, leaves)
+        for i in range(n):
+            node = np.int32(root)
+            while nodes[node]["left"] != node:
+                node = next_node(flat, base[i], nodes, node)
+            leaves[i] = node
         return
     for group in range(0, n, 8):
         i = min(group, n - 8)  # the last group may do some rows once more
@@ -133,7 +136,7 @@ def find_leaves(
         if careful:
             fall_with_care(flat, base, forest, forest.roots[t], out[t])
         else:
-            fall(flat, base, forest, forest.roots[t], out[t])
+            fall(flat, base, forest.nodes, forest.roots[t], out[t])
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -186,7 +189,7 @@ def add_votes(
         if careful:
             fall_with_care(flat, asked[:m], forest, forest.roots[t], leaves)
         else:
-            fall(flat, asked[:m], forest, forest.roots[t], leaves)
+            fall(flat, asked[:m], forest.nodes, forest.roots[t], leaves)
         add_leaves(forest.leaf, leaf_values, rows[:m], leaves, out)
         for i in range(m):
             counts[rows[i]] += 1
