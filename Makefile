@@ -5,7 +5,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 BIN := $(VENV)/bin
 JOBS ?= 2
 
-.PHONY: demo test test-oldest check docs format clean
+.PHONY: demo test test-neural test-oldest check docs format clean
 
 demo: $(VENV)/.demo
 	$(BIN)/deepforest demo
@@ -18,6 +18,10 @@ check: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# The examples once more, with their networks in PyTorch instead of scikit-learn.
+test-neural: $(VENV)/.neural
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) tests/test_examples.py tests/test_networks.py
 
 # The scikit-learn contract once more, with the oldest versions that pyproject.toml allows.
 test-oldest: $(VENV)-oldest/.dev
@@ -47,6 +51,11 @@ $(VENV)/.demo: $(VENV)/bin/python pyproject.toml
 $(VENV)/.dev: $(VENV)/bin/python pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	touch $@ $(VENV)/.demo
+
+# A fixed version: PyTorch's builds differ by gigabytes.
+$(VENV)/.neural: $(VENV)/.dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'torch==2.13.0'
+	touch $@
 
 $(VENV)-oldest/.dev: pyproject.toml tests/oldest.txt
 	$(PYTHON) -m venv $(VENV)-oldest
