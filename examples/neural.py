@@ -2,7 +2,8 @@
 
 `network(kind)` returns one, `networks(*kinds)` several by name. All have scikit-learn's `fit`,
 `predict_proba` and `predict`, stop early on rows held out of the training rows, and keep the epoch
-that was best there: `validation_scores_` has the held-out accuracy of each epoch.
+that was best there: `validation_scores_` has the held-out accuracy of each epoch, which
+`draw_training` draws.
 """
 
 import warnings
@@ -13,6 +14,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import Pipeline
 
 try:
     import torch
@@ -266,3 +268,13 @@ def networks(*kinds, **settings):
         for kind in kinds
         for batch_norm in (False, True)
     }
+
+
+def draw_training(models, ax):
+    """Draw the held-out accuracy of each epoch of the networks among fitted models by name."""
+    for colour, (name, model) in enumerate(models.items()):
+        network = model[-1] if isinstance(model, Pipeline) else model
+        if hasattr(network, "validation_scores_"):
+            scores = network.validation_scores_
+            ax.plot(range(1, len(scores) + 1), scores, color=f"C{colour}", label=name)
+    ax.set(title="networks", xlabel="epoch", ylabel="held-out accuracy")

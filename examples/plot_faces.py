@@ -11,7 +11,7 @@ Where the faces are not at hand (see ``examples/README.md``), digits stand in: f
 
 import matplotlib.pyplot as plt
 import numpy as np
-from neural import networks
+from neural import draw_training, networks
 from real_data import FULL_SIZE, faces
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
@@ -64,6 +64,10 @@ for name, model in models.items():
     accuracy[name] = model.fit(X_train, data.y_train).score(X_test, data.y_test)
     print(f"{name:27} test accuracy {accuracy[name]:.4f}")
 print(f"most accurate: {max(accuracy, key=accuracy.get)}")
+
+figure, ax = plt.subplots(figsize=(6, 3.5), layout="constrained")
+draw_training(models, ax)
+ax.legend()
 
 # %%
 # The test images that the forest takes for somebody else, the surest mistakes first, above a

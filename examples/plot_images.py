@@ -15,7 +15,7 @@ from pathlib import Path
 from time import process_time, sleep
 
 import matplotlib.pyplot as plt
-from neural import networks
+from neural import draw_training, networks
 from real_data import FULL_SIZE, REPOSITORY, images
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import accuracy_score, log_loss
@@ -119,11 +119,7 @@ for name, model in models.items():
 figure, (left, middle, right) = plt.subplots(1, 3, figsize=(13, 4), layout="constrained")
 LayerScoreDisplay.from_estimator(forest, ax=left)
 left.set_title("deep forest")
-for colour, model in enumerate(models.values()):
-    if hasattr(model, "validation_scores_"):
-        scores = model.validation_scores_
-        middle.plot(range(1, len(scores) + 1), scores, color=f"C{colour}")
-middle.set(title="networks", xlabel="epoch", ylabel="held-out accuracy")
+draw_training(models, middle)
 for colour, (name, result) in enumerate(results.items()):
     right.plot(result["fit CPU s"], result["accuracy"], "o", color=f"C{colour}", label=name)
 right.set(title="what it costs", xscale="log", xlabel="CPU seconds to fit", ylabel="test accuracy")

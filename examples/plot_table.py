@@ -14,7 +14,7 @@ a tenth of the cells emptied by the script.
 import matplotlib.pyplot as plt
 import numpy as np
 from lightgbm import LGBMClassifier, early_stopping
-from neural import networks
+from neural import draw_training, networks
 from real_data import table
 from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.impute import SimpleImputer
@@ -91,8 +91,9 @@ print(f"lowest log loss: {min(scores, key=lambda name: scores[name]['log loss'])
 
 # %%
 # The columns that the cascade goes by; and how often it is right among rows that it is as sure of.
-# Who may leave out the rows that it is unsure of is right about the others more often.
-figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
+# Who may leave out the rows that it is unsure of is right about the others more often. Last, how
+# the networks were trained.
+figure, (left, right, training) = plt.subplots(1, 3, figsize=(14, 4), layout="constrained")
 FeatureImportanceDisplay.from_estimator(cascade, n_shown=10, ax=left)
 left.set_title("what the cascade goes by")
 for name, p in probability.items():
@@ -103,6 +104,8 @@ for name, p in probability.items():
     right.plot((kept / len(kept))[shown], (ranked.cumsum() / kept)[shown], label=name)
 right.set(title="the surest rows", xlabel="share of the test rows", ylabel="accuracy among them")
 right.legend()
+draw_training(models, training)
+training.legend()
 plt.show()
 
 # %%

@@ -11,7 +11,7 @@ scikit-learn's digits are read as sequences of eight steps with eight channels.
 
 import matplotlib.pyplot as plt
 import numpy as np
-from neural import networks
+from neural import draw_training, networks
 from real_data import FULL_SIZE, series
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import balanced_accuracy_score
@@ -42,7 +42,7 @@ models = {
     "cascade on time steps": CascadeForestClassifier(**settings),
     "random forest on time steps": RandomForestClassifier(500, n_jobs=-1, random_state=0),
     "nearest neighbour": KNeighborsClassifier(1),
-    **networks("series", max_epochs=60, batch_size=32, patience=10),
+    **networks("series", max_epochs=300, batch_size=32, patience=50),
 }
 accuracy, balanced = {}, {}
 for name, model in models.items():
@@ -59,15 +59,18 @@ for name, model in models.items():
 print(f"most accurate: {max(accuracy, key=accuracy.get)}")
 
 # %%
-# Right over all rows, and on average over the classes, of which some may be rare; below, which time
-# steps the scanned forest goes by, over one sequence of each of the first classes.
-figure, ax = plt.subplots(figsize=(8, 3.5), layout="constrained")
+# Right over all rows, and on average over the classes, of which some may be rare; how the networks
+# were trained; below, which time steps the scanned forest goes by, over one sequence of each of the
+# first classes.
+figure, (ax, training) = plt.subplots(1, 2, figsize=(12, 3.5), layout="constrained")
+draw_training(models, training)
+training.legend()
 places = np.arange(len(models))
 ax.barh(places - 0.2, list(accuracy.values()), 0.4, label="accuracy")
 ax.barh(places + 0.2, list(balanced.values()), 0.4, label="mean over classes")
 ax.set(yticks=places, yticklabels=list(models), xlim=(0, 1))
 ax.invert_yaxis()
-figure.legend(loc="outside lower center", ncols=2)
+ax.legend()
 
 figure, axes = plt.subplots(1, 3, figsize=(12, 3), layout="constrained")
 for ax, label in zip(axes, labels, strict=False):
