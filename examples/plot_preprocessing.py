@@ -121,7 +121,7 @@ for name, step in steps.items():
 
 # %%
 # The training of the networks by plain gradient descent, and where all ended up.
-figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
+figure, (left, right) = plt.subplots(1, 2, figsize=(12, 4), layout="constrained")
 for name in steps:
     scores = curves[name, "SGD"]
     left.plot(range(1, len(scores) + 1), scores, label=name)
@@ -138,7 +138,7 @@ right.set(
 right.invert_yaxis()
 right.grid(axis="y", color="0.9")
 right.locator_params(axis="x", nbins=6)
-right.legend()
+right.legend(loc="upper left", bbox_to_anchor=(1, 1))
 plt.show()
 
 print(f"{'':24}" + "".join(f"{key:>10}" for key in rows["as it is"]))
