@@ -103,6 +103,7 @@ class LayerScoreDisplay:
         ax.set_xticks(depth)
         ax.set_xlabel("layer (hollow: grown, but not kept)" if dropped.any() else "layer")
         ax.set_ylabel(f"held-out {self.score_name}")
+        ax.ticklabel_format(axis="y", useOffset=False)  # scores as they are, however close
         self.ax_, self.figure_ = ax, ax.figure
         return self
 

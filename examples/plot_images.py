@@ -15,6 +15,7 @@ from pathlib import Path
 from time import process_time, sleep
 
 import matplotlib.pyplot as plt
+from matplotlib.ticker import LogLocator
 from neural import draw_training, networks
 from real_data import FULL_SIZE, REPOSITORY, images
 from sklearn.ensemble import RandomForestClassifier
@@ -123,6 +124,9 @@ draw_training(models, middle)
 for colour, (name, result) in enumerate(results.items()):
     right.plot(result["fit CPU s"], result["accuracy"], "o", color=f"C{colour}", label=name)
 right.set(title="what it costs", xscale="log", xlabel="CPU seconds to fit", ylabel="test accuracy")
+right.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+right.xaxis.set_major_formatter("{x:g}")
+right.xaxis.set_minor_formatter("")
 figure.legend(*right.get_legend_handles_labels(), loc="outside lower center", ncols=3)
 
 # %%

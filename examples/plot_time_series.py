@@ -70,7 +70,7 @@ ax.barh(places - 0.2, list(accuracy.values()), 0.4, label="accuracy")
 ax.barh(places + 0.2, list(balanced.values()), 0.4, label="mean over classes")
 ax.set(yticks=places, yticklabels=list(models), xlim=(0, 1))
 ax.invert_yaxis()
-ax.legend()
+ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)
 
 figure, axes = plt.subplots(1, 3, figsize=(12, 3), layout="constrained")
 for ax, label in zip(axes, labels, strict=False):

@@ -60,6 +60,7 @@ def test_scores_by_layer():
     np.testing.assert_array_equal(display.line_.get_xdata(), [1, 2, 3])
     np.testing.assert_array_equal(display.line_.get_ydata(), [0.5, 0.75, 0.6])
     assert display.line_.get_label() == "trees"
+    assert not display.ax_.yaxis.get_major_formatter().get_useOffset()
     _, hollow = display.ax_.lines
     np.testing.assert_array_equal(hollow.get_xdata(), [3])
     assert display.figure_ is display.ax_.figure
