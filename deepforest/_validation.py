@@ -294,6 +294,12 @@ def check_table(
             f"X is a sparse matrix ({type(X).__name__}), which is not supported: "
             "pass X.toarray() if it fits in memory."
         )
+    if np.ndim(X) > 2:
+        raise ValueError(
+            f"X has shape {np.shape(X)}, but {type(estimator).__name__} takes tables, in two "
+            "dimensions: for images and sequences there are GCForestClassifier and "
+            "GCForestRegressor, in a config file the table [scanner]."
+        )
     try:
         table = validate_data(
             estimator,

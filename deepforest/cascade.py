@@ -155,7 +155,13 @@ class CascadeForestClassifier(ClassifierMixin, CascadeForestBase):
     _task: Task = "classification"
 
     def _encode(self, y: NDArray[Any], sample_weight: NDArray[np.float64] | None) -> Target:
-        check_classification_targets(y)
+        try:
+            check_classification_targets(y)
+        except ValueError as error:
+            regressor = type(self).__name__.replace("Classifier", "Regressor")
+            raise ValueError(
+                f'{error} For values there is {regressor}, in a config file task = "regression".'
+            ) from error
         self.classes_, encoded = np.unique(y, return_inverse=True)
         self.class_weight_ = class_weights(self.class_weight, y, sample_weight)
         if self.class_weight is not None:

@@ -27,6 +27,7 @@ from deepforest.cli_data import (
     check_writable,
     image_shape,
     in_words,
+    names_in,
     with_target,
 )
 from deepforest.cli_tune import tune
@@ -45,7 +46,7 @@ from deepforest.console import (
     show_table,
 )
 from deepforest.data_files import DataError, Fitted, read_data
-from deepforest.demo import digits_split, draw_scores, fit_and_score, rivals
+from deepforest.demo import digits_split, draw_scores, fit_and_score, rivals, warm_up
 from deepforest.summary import new_scores, summary
 
 app = typer.Typer(
@@ -117,6 +118,12 @@ def fit(
     if n_jobs is not None:
         estimator.set_params(n_jobs=n_jobs)
     say(f"{type(estimator).__name__} on {in_words(X)}")
+    for column, n_words in names_in(X).items():
+        say(
+            f"{column!r} has {n_words} different words in {len(X)} rows: names and dates teach "
+            f"nothing about new rows; --drop {column!r} leaves them out",
+            style="yellow",
+        )
     start = perf_counter()
     try:
         with progress(estimator.max_layers):
@@ -220,15 +227,33 @@ def evaluate(
     """Score a model on data with known labels or values."""
     estimator = _load(model, n_jobs)
     fitted = Fitted.of(estimator)
-    X, y = with_target(
-        data, read_data(data, target=target, features=features, drop=drop or (), fitted=fitted)
-    )
+    read = read_data(data, target=target, features=features, drop=drop or (), fitted=fitted)
+    X, y = with_target(data, read)
+    if read.target is not None and target is None:
+        say(f"target: {read.target}")
+    if is_classifier(estimator):
+        _check_labels(data, y, estimator.classes_)
     scores = new_scores(estimator, X, y)
     if as_json:
         show_json({"n_rows": len(y), **scores})
     else:
         say(f"{model.name} on {in_words(X)}")
         show_table(["score", "value"], list(scores.items()))
+
+
+def _check_labels(path: Path, y: NDArray[Any], classes: NDArray[Any]) -> None:
+    """Say which labels are no class of the model; raise an error if none is."""
+    unknown = ~np.isin(y, classes)
+    if not unknown.any():
+        return
+    some = ", ".join(map(str, np.unique(y[unknown])[:5]))
+    if unknown.all():
+        known = ", ".join(map(str, classes[:5]))
+        raise DataError(
+            f"{path}: no label is a class of the model: there are {some}, but it knows {known}. "
+            "Name the right column with --target."
+        )
+    say(f"{unknown.sum()} of {len(y)} labels are no class of the model: {some}", style="yellow")
 
 
 @app.command()
@@ -291,6 +316,8 @@ def demo(
     estimator.set_params(n_jobs=n_jobs)
     split = digits_split()
     say(f"{len(split.y_train)} training and {len(split.y_test)} test images of 8x8 pixels")
+    say("compiling the engine, which the first fit in an environment does")
+    warm_up(estimator, split)
     with progress(estimator.max_layers):
         result = fit_and_score("deep forest", estimator, split, as_rows=False)
     kept = f"{estimator.n_layers_} of {len(estimator.layer_scores_)} layers"

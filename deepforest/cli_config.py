@@ -93,7 +93,8 @@ def init(
     if output.suffix != ".toml":
         raise ConfigError(f"{output}: a starter file is TOML, because comments are; end it so.")
     write_text(output, text)
-    say(f"{output}: now `deepforest fit {output} DATA --target NAME`")
+    data = "FOLDER` with a sub-folder a class" if kind is Kind.IMAGE else "DATA --target NAME`"
+    say(f"{output}: now `deepforest fit {output} {data}")
 
 
 @ends_cleanly

@@ -40,9 +40,15 @@ Json = Annotated[bool, typer.Option("--json", help="Write JSON to stdout, for ma
 
 def with_target(path: Path, data: Data) -> tuple[Any, NDArray[Any]]:
     """Return X and y, or raise an error that says how y is named."""
+    if data.y is None and data.names is not None:
+        raise DataError(
+            f"{path}: these images have no labels: put those of each class in a sub-folder of its "
+            "own, which is called as the class."
+        )
+    if data.y is None and hasattr(data.X, "columns") and not data.others:
+        raise DataError(f"{path}: there is no column besides the features to be the target.")
     if data.y is None:
-        columns = getattr(data.X, "columns", None)
-        known = "" if columns is None else f"; the columns are {', '.join(columns)}"
+        known = f": one of {', '.join(data.others)}" if data.others else ""
         raise DataError(f"{path}: what is learnt has to be named with --target{known}.")
     if len(data.y) != len(data.X):
         raise DataError(f"{path}: y has {len(data.y)} entries, but X has {len(data.X)} rows.")
@@ -54,6 +60,14 @@ def in_words(X: Any) -> str:
     if hasattr(X, "columns") or X.ndim == 2:
         return f"{X.shape[0]} rows of {X.shape[1]} columns"
     return f"{len(X)} arrays of {'x'.join(map(str, X.shape[1:]))}"
+
+
+def names_in(X: Any) -> dict[str, int]:
+    """Return the columns of text of a data frame whose words are mostly different, and how many."""
+    if not hasattr(X, "columns"):
+        return {}
+    words = {c: X[c].nunique() for c in X if X[c].dtype.kind not in "biufc"}
+    return {column: n for column, n in words.items() if n > max(50, len(X) / 2)}
 
 
 def image_shape(text: str | None) -> tuple[int, int] | None:

@@ -28,7 +28,7 @@ from deepforest.tuning import tune as try_candidates
 
 @ends_cleanly
 def tune(
-    config: Annotated[Path, typer.Argument(help="A config file with a table [tune].")],
+    config: Annotated[Path, typer.Argument(help="A config file with a table \\[tune].")],
     data: DataPath,
     target: Target = None,
     output: Annotated[
@@ -40,7 +40,7 @@ def tune(
     n_jobs: Jobs = None,
     as_json: Json = False,
 ) -> None:
-    """Try the values of the [tune] table on held-out rows; write the winning config."""
+    r"""Try the values of the \[tune] table on held-out rows; write the winning config."""
     content, notes = read_config(config)
     say_notes(notes)
     if n_jobs is not None:

@@ -114,7 +114,7 @@ def check_keys(
             path = f"{table}.{key}" if table else key
             where = f"in [{table}]" if table else "at the top of the file"
             raise ConfigError(
-                f"{path}={value!r} is an unknown key{_remedy(key, accepted, elsewhere or {})}. "
+                f"{path}={value!r} is an unknown key{_remedy(key, accepted, elsewhere or {})} "
                 f"Accepted {where} are {', '.join(sorted(accepted))}."
             )
 
@@ -122,6 +122,6 @@ def check_keys(
 def _remedy(key: Any, accepted: Collection[str], elsewhere: Mapping[str, Collection[str]]) -> str:
     for table, keys in elsewhere.items():
         if key in keys:
-            return f"; it belongs {f'in [{table}]' if table else 'at the top of the file'}"
+            return f"; it belongs {f'in [{table}]' if table else 'at the top of the file'}."
     nearest = get_close_matches(str(key), sorted(accepted), n=1)
-    return f"; did you mean {nearest[0]!r}?" if nearest else ""
+    return f"; did you mean {nearest[0]!r}?" if nearest else "."

@@ -108,6 +108,8 @@ def replace_file(path: Path, write: Callable[[BinaryIO], None]) -> None:
 
     Whoever reads `path` finds the old file or the new one, whole, whenever the program ends.
     """
+    if not path.absolute().parent.is_dir():
+        raise FileNotFoundError(f"{path}: there is no folder {path.absolute().parent} to write to.")
     temporary = path.with_name(f".{path.name}.{token_hex(4)}.tmp")
     try:
         with open(temporary, "xb") as file:

@@ -9,10 +9,11 @@ from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
+from joblib import Parallel, delayed
 from numpy.typing import NDArray
+from sklearn import config_context, get_config
 from sklearn.base import BaseEstimator
 from sklearn.dummy import DummyClassifier
-from sklearn.utils.parallel import Parallel, delayed
 
 from deepforest.coding import CodedTable, CodedWindows
 from deepforest.deadline import Deadline, TimeUp
@@ -234,8 +235,15 @@ def spread(
 
     Threads at one level only: the engine's forests come one after the other, each
     spreading its trees over `n_jobs` threads; all others are spread over the threads,
-    each with one.
+    each with one. scikit-learn's own `Parallel` would set the warning filters anew in each
+    thread, and in Python before 3.14 these are one for all threads, so that they can get lost.
     """
+    configuration = get_config()
+
+    def configured(model: BaseEstimator, call: Callable[[BaseEstimator], Any]) -> Any:
+        with config_context(**configuration):
+            return call(model)
+
     results: list[Any] = [None] * len(calls)
     others = []
     for i, (model, call) in enumerate(calls):
@@ -246,7 +254,7 @@ def spread(
         else:
             others.append(i)
     outputs = Parallel(n_jobs=n_jobs, prefer="threads")(
-        delayed(calls[i][1])(calls[i][0]) for i in others
+        delayed(configured)(*calls[i]) for i in others
     )
     for i, output in zip(others, outputs, strict=True):
         results[i] = output

@@ -23,6 +23,8 @@ class Data(NamedTuple):
     X: Any  # data frame (n, d) or ndarray (n, *shape)
     y: NDArray[Any] | None  # (n,) where a target was found
     names: list[str] | None = None  # of the images' files
+    target: str | None = None  # the column that y is
+    others: tuple[str, ...] = ()  # columns that are no features, where y was not found
 
 
 class Fitted(NamedTuple):
@@ -125,12 +127,14 @@ def _from_table(
     _check_columns(path, [*drop, *([target] if target else [])], columns)
     y = None if target is None else _labels(path, frame[target])
     if fitted is None or fitted.columns is None:
-        return Data(frame.drop(columns=[*drop, *([target] if target else [])]), y)
+        X = frame.drop(columns=[*drop, *([target] if target else [])])
+        return Data(X, y, target=target, others=() if target else tuple(X.columns))
     _check_columns(path, fitted.columns, columns)
     others = [column for column in columns if column not in {*fitted.columns, *drop}]
     if target is None and len(others) == 1:  # what is no feature must be the target
-        y = _labels(path, frame[others[0]])
-    return Data(frame[fitted.columns], y)
+        target = others[0]
+        y = _labels(path, frame[target])
+    return Data(frame[fitted.columns], y, target=target, others=() if target else tuple(others))
 
 
 def _check_columns(path: Path, wanted: Sequence[str], columns: list[str]) -> None:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 from sklearn.datasets import load_digits
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import train_test_split
@@ -50,6 +50,12 @@ def rivals(n_jobs: int | None) -> list[tuple[str, BaseEstimator]]:
         ("RandomForest(500)", RandomForestClassifier(500, n_jobs=n_jobs, random_state=0)),
         ("LightGBM", lightgbm.LGBMClassifier(verbosity=-1, n_jobs=n_jobs, random_state=0)),
     ]
+
+
+def warm_up(estimator: BaseEstimator, split: Split) -> None:
+    """Compile the engine's kernels, once in an environment: no part of what a fit takes."""
+    few = slice(0, 100)
+    clone(estimator).fit(split.X_train[few], split.y_train[few])
 
 
 def fit_and_score(name: str, estimator: BaseEstimator, split: Split, *, as_rows: bool) -> Result:

@@ -282,10 +282,17 @@ class ScanImportanceDisplay:
 
         Raises
         ------
+        TypeError
+            For an estimator of tables.
         ValueError
             For volumes, and for an array of another shape than the instances.
         """
         check_is_fitted(estimator)
+        if not hasattr(estimator, "input_shape_"):
+            raise TypeError(
+                f"{type(estimator).__name__} was not fitted on sequences or images: use "
+                "FeatureImportanceDisplay, which draws the importances of columns."
+            )
         shape = estimator.input_shape_
         n_axes = len(estimator.scanner_.grains_[0].layout.grid.window)
         if n_axes > 2:
@@ -349,4 +356,4 @@ def _axes(ax: Axes | None) -> Any:
         raise ImportError(
             "matplotlib is missing, which draws pictures: pip install 'gcforest[plot]'"
         ) from error
-    return plt.subplots()[1] if ax is None else ax
+    return plt.subplots(layout="constrained")[1] if ax is None else ax

@@ -5,10 +5,10 @@ from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
+from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.dummy import DummyClassifier, DummyRegressor
-from sklearn.utils.parallel import Parallel, delayed
 
 from deepforest.bags import draw_windows
 from deepforest.bins import Bins, window_bins

@@ -121,7 +121,7 @@ def test_a_bad_config_is_wrong_use_and_nothing_is_written(folder):
     [
         (["fit", "absent.toml", "train.csv"], "absent.toml"),
         (["fit", "table.toml", "absent.csv"], "absent.csv: there is no such file"),
-        (["fit", "table.toml", "train.csv"], "--target; the columns are a, b, c, d, kind"),
+        (["fit", "table.toml", "train.csv"], "--target: one of a, b, c, d, kind"),
         (["fit", "table.toml", "train.csv", "-t", "x"], "there is no column 'x'"),
         (["fit", "table.toml", "train.csv", "-t", "kind", "-o", "no/m"], "there is no folder"),
         (["fit", "table.toml", "train.csv", "-t", "kind", "--image-size", "3"], "as in 28x28"),
@@ -293,7 +293,7 @@ def test_the_command_fits_the_model_that_python_fits(folder):
     assert (scores["accuracy"], scores["n_rows"]) == (score, 75)
     lines = run("evaluate", "model.dforest", "test.csv").stdout.splitlines()
     assert lines[:2] == ["score\tvalue", f"accuracy\t{score:.4f}"]
-    assert "--target" in run("evaluate", "model.dforest", "new.csv", status=2).stderr
+    assert "no column besides" in run("evaluate", "model.dforest", "new.csv", status=2).stderr
 
     content = json.loads(run("inspect", "model.dforest", "--json").stdout)
     assert content["layer_scores"] == expected.layer_scores_.tolist()
@@ -358,6 +358,61 @@ def test_a_folder_of_images(folder):
     assert np.mean([row["file"][0] == row["prediction"] for row in rows]) > 0.9
     shown = run("inspect", "digits.dforest")
     assert "windows of 4x4: class vectors at 2x2 places" in shown.stderr
+
+
+@needs_model_files
+def test_evaluate_says_what_it_took_for_the_target(folder):
+    pandas = pytest.importorskip("pandas")
+    run("fit", "table.toml", "train.csv", "--target", "kind")
+    test = pandas.read_csv("test.csv")
+    assert "target: kind" in run("evaluate", "model.dforest", "test.csv").stderr
+    test.assign(kind=[f"row {i}" for i in range(len(test))]).to_csv("rows.csv", index=False)
+    refused = run("evaluate", "model.dforest", "rows.csv", status=2).stderr
+    assert "no label is a class of the model" in refused
+    assert "target: kind" in refused
+    test.assign(kind=["rose", *test["kind"][1:]]).to_csv("rose.csv", index=False)
+    shown = run("evaluate", "model.dforest", "rose.csv")
+    assert "1 of 75 labels are no class of the model: rose" in shown.stderr
+    test.assign(other=1).to_csv("two.csv", index=False)
+    message = run("evaluate", "model.dforest", "two.csv", status=2).stderr
+    assert "with --target: one of kind, other." in message
+    unnamed = run("fit", "table.toml", "train.csv", status=2).stderr
+    assert "with --target: one of a, b, c, d, kind." in unnamed
+
+
+@needs_model_files
+def test_columns_of_names_are_pointed_at(folder):
+    pandas = pytest.importorskip("pandas")
+    train = pandas.read_csv("train.csv")
+    train["name"] = [f"iris {i}" for i in range(len(train))]
+    train.to_csv("named.csv", index=False)
+    shown = run("fit", "table.toml", "named.csv", "--target", "kind").stderr
+    assert "'name' has 75 different words in 75 rows" in shown
+    shown = run("fit", "table.toml", "named.csv", "--target", "kind", "--drop", "name").stderr
+    assert "different words" not in shown
+
+
+def test_images_without_classes_are_an_error_that_says_where_they_go(folder):
+    (folder / "flat").mkdir()
+    Image.new("L", (8, 8)).save(folder / "flat" / "one.png")
+    (folder / "image.toml").write_text(TINY)
+    message = run("fit", "image.toml", "flat", status=2).stderr
+    assert "in a sub-folder of its own" in message
+    shown = run("config", "init", "--kind", "image", "-o", "images.toml").stderr
+    assert "FOLDER` with a sub-folder a class" in shown
+
+
+def test_a_config_of_another_kind_of_data_or_task_says_so(folder):
+    (folder / "image.toml").write_text(TINY)
+    np.savez("images.npz", X=np.zeros((9, 8, 8)), y=np.arange(9) % 3)
+    assert "[scanner]" in run("fit", "table.toml", "images.npz", status=1).stderr
+    np.savez("values.npz", X=np.zeros((9, 2)), y=np.arange(9) / 7)
+    assert 'task = "regression"' in run("fit", "table.toml", "values.npz", status=1).stderr
+
+
+def test_help_shows_brackets(folder):
+    assert "the [tune] table" in run("tune", "--help").stdout
+    assert "[tune]" in run("--help").stdout
 
 
 @needs_model_files

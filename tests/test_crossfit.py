@@ -1,11 +1,15 @@
 """Cross-fitting: nobody votes on a row that it saw."""
 
+import warnings
+
 import naive
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from recording import MeanRegressor, RecordingClassifier, RecordingRegressor
+from sklearn import config_context, get_config
+from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier, RandomForestRegressor
 from sklearn.model_selection import RepeatedKFold, TimeSeriesSplit
 from sklearn.neighbors import KNeighborsClassifier
@@ -205,3 +209,36 @@ def test_threads_change_nothing():
     )
     for a, b in zip(one, two, strict=True):
         np.testing.assert_array_equal(a.held_out, b.held_out)
+
+
+class Configured(ClassifierMixin, BaseEstimator):
+    """Keeps scikit-learn's configuration, and sets the warning filters as many libraries do."""
+
+    def fit(self, X, y):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            self.configuration_ = get_config()
+        self.classes_ = np.unique(y)
+        return self
+
+    def predict_proba(self, X):
+        return np.full((len(X), len(self.classes_)), 1 / len(self.classes_))
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_threads_take_scikit_learns_configuration_with_them(n_jobs):
+    table = table_of(np.arange(40) % 2)
+    splits = make_splits(4, table.X, table.target, None, 0)
+    with config_context(assume_finite=True):
+        [fitted] = cross_fit(
+            [("configured", Configured())], table, splits, seeds=[0], n_jobs=n_jobs
+        )
+    assert all(model.configuration_["assume_finite"] for model in fitted.models)
+
+
+def test_forests_leave_the_warning_filters_as_they_were():
+    before = list(warnings.filters)
+    X, y = numbered(60), np.arange(60) % 2
+    for _ in range(5):
+        HistForestClassifier(20, n_jobs=2, oob_score=True, random_state=0).fit(X, y).predict(X)
+    assert warnings.filters == before

@@ -93,6 +93,15 @@ def test_columns_from_least_to_most_important():
     assert display.bars_[0].get_facecolor() == matplotlib.colors.to_rgba("C3")
 
 
+def test_names_of_columns_are_inside_the_picture():
+    X, y = load_iris(return_X_y=True)
+    cascade = CascadeForestClassifier(n_estimators=2, max_layers=1, random_state=0).fit(X, y)
+    names = ["a name that takes much room", "b", "c", "d"]
+    display = FeatureImportanceDisplay.from_estimator(cascade, feature_names=names)
+    display.figure_.canvas.draw()
+    assert all(label.get_window_extent().x0 >= 0 for label in display.ax_.get_yticklabels())
+
+
 def test_columns_without_names_and_of_one_name():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(50, 3))
@@ -145,6 +154,8 @@ def test_what_cannot_be_drawn_is_an_error():
     volumes, _ = scanning((4, 4, 4), [(2, 2, 2)])
     with pytest.raises(ValueError, match="3 spatial axes"):
         ScanImportanceDisplay.from_estimator(volumes)
+    with pytest.raises(TypeError, match="use FeatureImportanceDisplay"):
+        ScanImportanceDisplay.from_estimator(grown(0.5))
     with pytest.raises(NotFittedError):
         LayerScoreDisplay.from_estimator(CascadeForestClassifier())
 
