@@ -166,8 +166,8 @@ class FeatureImportanceDisplay:
 
         Parameters
         ----------
-        estimator : estimator with ``feature_importances_``, fitted
-            `CascadeForest*`, `HistForest*`, or another library's.
+        estimator : fitted estimator with importances
+            `CascadeForest*`, `HistForest*`, or another library's with `feature_importances_`.
         feature_names : array-like of shape (n_features,), default=None
             None: those of the data frame that the model was fitted on, else ``x0``, ``x1``, ...
         n_shown : int, default=20
