@@ -294,9 +294,9 @@ def check_table(
             f"X is a sparse matrix ({type(X).__name__}), which is not supported: "
             "pass X.toarray() if it fits in memory."
         )
-    if np.ndim(X) > 2:
+    if getattr(X, "ndim", 2) > 2:
         raise ValueError(
-            f"X has shape {np.shape(X)}, but {type(estimator).__name__} takes tables, in two "
+            f"X has shape {X.shape}, but {type(estimator).__name__} takes tables, in two "
             "dimensions: for images and sequences there are GCForestClassifier and "
             "GCForestRegressor, in a config file the table [scanner]."
         )
