@@ -147,7 +147,7 @@ def same_seconds(runs: pd.DataFrame) -> list[str]:
         "",
         '`cascade_best_in_time` and `autogluon_in_time` of `rivals.py`: `preset="best"` with',
         "`max_time`, which it seldom needs, and AutoGluon's `best_quality` for the log loss, with",
-        "LightGBM, CatBoost and XGBoost installed. The first split; 2 cores, nothing else running.",
+        "LightGBM, CatBoost and XGBoost installed. The first split; 2 cores, nine tenths of them.",
         f"Mean ranks over {len(table)} sets: {'; '.join(ranks)}.",
         "",
         *markdown(table),
@@ -173,7 +173,8 @@ def report(runs: pd.DataFrame) -> str:
     lines = [
         "# Tables",
         "",
-        f"{counted['set'].nunique()} sets, at most {counted['split'].nunique()} splits of each",
+        f"{counted['set'].nunique()} of the {len(EVALUATION)} sets so far, and splits 0 to "
+        f"{counted['split'].max()}",
         "(0 is the original one where there is one) and 20,000 training rows. Made by `tables.py`,",
         "then `tables_report.py`.",
         "",
