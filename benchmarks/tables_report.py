@@ -245,13 +245,20 @@ def picture(table: pd.DataFrame, path: Path) -> None:
     plt.close(figure)
 
 
-def put_in(readme: Path, table: pd.DataFrame) -> None:
+def put_in(readme: Path, table: pd.DataFrame, counted: pd.DataFrame) -> None:
     """Write ranks and seconds between the markers of a file."""
     text = readme.read_text()
     if BEGIN not in text or END not in text:
         raise SystemExit(f"{readme} needs the lines {BEGIN} and {END}.")
     columns = [f"rank {TITLES[m]}" for m in SCORES] + ["fit / forest's, median"]
-    block = "\n".join(markdown(table[columns].sort_values("rank log loss")))
+    head = (
+        f"On tables, mean ranks over {counted['set'].nunique()} of {len(EVALUATION)} sets so far, "
+        f"{len(means(counted, 'rmse'))} of them of values ([all figures]"
+        "(benchmarks/results/tables.md)).\nAll are at their defaults, `_stopped` with early "
+        "stopping besides; fit is processor time, the median."
+    )
+    table = table[columns].rename(columns={"fit / forest's, median": "fit / RandomForest(500)'s"})
+    block = "\n".join([head, "", *markdown(table.sort_values("rank log loss"))])
     before, after = text.split(BEGIN)[0], text.split(END)[1]
     readme.write_text(f"{before}{BEGIN}\n{block}\n{END}{after}")
 
@@ -264,10 +271,11 @@ def main() -> None:
     runs = pd.DataFrame(list(read(options.results, KEYS).values()))
     runs = runs.reindex(columns=[*runs.columns, *[c for c in COLUMNS if c not in runs]])
     options.results.with_suffix(".md").write_text(report(runs))
-    table = mean_ranks(suite_runs(runs))
+    counted = suite_runs(runs)
+    table = mean_ranks(counted)
     picture(table, options.results.with_suffix(".png"))
     if options.readme:
-        put_in(options.readme, table)
+        put_in(options.readme, table, counted)
 
 
 if __name__ == "__main__":
