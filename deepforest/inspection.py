@@ -41,7 +41,7 @@ class LayerScoreDisplay:
     >>> from deepforest import CascadeForestClassifier, LayerScoreDisplay
     >>> X, y = load_iris(return_X_y=True)
     >>> cascade = CascadeForestClassifier(n_estimators=10, random_state=0).fit(X, y)
-    >>> display = LayerScoreDisplay.from_estimator(cascade)  # doctest: +SKIP
+    >>> display = LayerScoreDisplay.from_estimator(cascade)
     """
 
     def __init__(
@@ -138,7 +138,7 @@ class FeatureImportanceDisplay:
     >>> from deepforest import CascadeForestClassifier, FeatureImportanceDisplay
     >>> X, y = load_iris(return_X_y=True, as_frame=True)
     >>> cascade = CascadeForestClassifier(n_estimators=10, random_state=0).fit(X, y)
-    >>> display = FeatureImportanceDisplay.from_estimator(cascade)  # doctest: +SKIP
+    >>> display = FeatureImportanceDisplay.from_estimator(cascade)
     """
 
     def __init__(
@@ -250,7 +250,7 @@ class ScanImportanceDisplay:
     >>> images = images[:90].reshape(-1, 8, 8)
     >>> forest = GCForestClassifier([3], n_scan_estimators=5, max_layers=1, random_state=0)
     >>> forest = forest.fit(images, y[:90])
-    >>> display = ScanImportanceDisplay.from_estimator(forest, images[0])  # doctest: +SKIP
+    >>> display = ScanImportanceDisplay.from_estimator(forest, images[0])
     """
 
     def __init__(
