@@ -94,7 +94,7 @@ def model_importances(model: BaseEstimator) -> NDArray[Any] | None:
     # A step before it may have made other columns.
     if coefficients is None or coefficients.shape[-1] != model.n_features_in_:
         return None
-    sizes: NDArray[Any] = np.abs(np.atleast_2d(coefficients)).sum(axis=0)
+    sizes: NDArray[Any] = np.abs(np.atleast_2d(coefficients)).sum(axis=0, dtype=np.float64)
     return sizes
 
 

@@ -77,7 +77,8 @@ def write_benchmark_pages() -> None:
         if page.name not in names:
             page.unlink()
     for name in names:
-        page = f"```{{include}} ../../../benchmarks/results/{name}\n```\n"
+        source = f"../../../benchmarks/results/{name}"
+        page = f"```{{include}} {source}\n:relative-images:\n```\n"
         if not (folder / name).exists() or (folder / name).read_text() != page:
             (folder / name).write_text(page)
 
