@@ -63,16 +63,9 @@ def pixels_or_frame(X: pd.DataFrame) -> NDArray | pd.DataFrame:
     return X.to_numpy() if (X.dtypes == np.uint8).all() else X
 
 
-def cascade(task: Task, preset: str = "balanced") -> Fitted:
+def cascade(task: Task, preset: str = "balanced", max_time: float | None = None) -> Fitted:
     kind = CascadeForestRegressor if task.regression else CascadeForestClassifier
-    model = kind(preset=preset, n_jobs=N_JOBS, random_state=task.seed)
-    return Fitted(model.fit(pixels_or_frame(task.X), task.y), pixels_or_frame)
-
-
-def best_cascade_in_time(task: Task) -> Fitted:
-    model = CascadeForestClassifier(
-        preset="best", max_time=BUDGET, n_jobs=N_JOBS, random_state=task.seed
-    )
+    model = kind(preset=preset, max_time=max_time, n_jobs=N_JOBS, random_state=task.seed)
     return Fitted(model.fit(pixels_or_frame(task.X), task.y), pixels_or_frame)
 
 
@@ -201,7 +194,7 @@ BESIDE = {
     "cascade_fast": partial(cascade, preset="fast"),
     "cascade_best": partial(cascade, preset="best"),
     "random_forest_100": partial(random_forest, n_estimators=100),
-    "cascade_best_in_time": best_cascade_in_time,
+    "cascade_best_in_time": partial(cascade, preset="best", max_time=BUDGET),
     "autogluon_in_time": autogluon_in_time,
 }
 

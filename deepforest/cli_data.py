@@ -40,19 +40,23 @@ Json = Annotated[bool, typer.Option("--json", help="Write JSON to stdout, for ma
 
 def with_target(path: Path, data: Data) -> tuple[Any, NDArray[Any]]:
     """Return X and y, or raise an error that says how y is named."""
-    if data.y is None and data.names is not None:
-        raise DataError(
-            f"{path}: these images have no labels: put those of each class in a sub-folder of its "
-            "own, which is called as the class."
-        )
-    if data.y is None and hasattr(data.X, "columns") and not data.others:
-        raise DataError(f"{path}: there is no column besides the features to be the target.")
     if data.y is None:
-        known = f": one of {', '.join(data.others)}" if data.others else ""
-        raise DataError(f"{path}: what is learnt has to be named with --target{known}.")
+        raise DataError(f"{path}: {_without_target(data)}")
     if len(data.y) != len(data.X):
         raise DataError(f"{path}: y has {len(data.y)} entries, but X has {len(data.X)} rows.")
     return data.X, data.y
+
+
+def _without_target(data: Data) -> str:
+    if data.names is not None:
+        return (
+            "these images have no labels: put those of each class in a sub-folder of its own, "
+            "which is called as the class."
+        )
+    if hasattr(data.X, "columns") and not data.others:
+        return "there is no column besides the features to be the target."
+    known = f": one of {', '.join(data.others)}" if data.others else ""
+    return f"what is learnt has to be named with --target{known}."
 
 
 def in_words(X: Any) -> str:

@@ -211,45 +211,29 @@ if torch is not None:
 KINDS = {"mlp": ("MLP", mlp), "lenet": ("CNN", lenet), "series": ("CNN over time", convolutions_1d)}
 
 
-def network(
-    kind,
-    *,
-    optimiser="Adam",
-    learning_rate=1e-3,
-    batch_size=64,
-    max_epochs=40,
-    patience=5,
-    held_out=0.15,
-    standardise=True,
-    **of_layers,
-):
-    """Return a network "mlp", "lenet" or "series"; `of_layers` goes to the function that makes it.
+def network(kind, **settings):
+    """Return a network "mlp", "lenet" or "series".
 
+    `settings` are those of `TorchNetwork`; others go to the function that makes the layers.
     Without PyTorch it is scikit-learn's MLP, of which only the width may be chosen.
     """
+    made = TorchNetwork(None)
+    of_training = {name: settings.pop(name) for name in made.get_params() if name in settings}
+    made.set_params(**of_training)
     if torch is not None:
-        return TorchNetwork(
-            partial(KINDS[kind][1], **of_layers),
-            optimiser=optimiser,
-            learning_rate=learning_rate,
-            batch_size=batch_size,
-            max_epochs=max_epochs,
-            patience=patience,
-            held_out=held_out,
-            standardise=standardise,
-        )
-    width = of_layers.get("width", 256)
-    return (StandardisedMLP if standardise else PlainMLP)(
+        return made.set_params(layers=partial(KINDS[kind][1], **settings))
+    width = settings.get("width", 256)
+    return (StandardisedMLP if made.standardise else PlainMLP)(
         (width, width // 2),
-        solver=optimiser.lower(),
+        solver=made.optimiser.lower(),
         momentum=0,
-        learning_rate_init=learning_rate,
-        batch_size=batch_size,
-        max_iter=max_epochs,
+        learning_rate_init=made.learning_rate,
+        batch_size=made.batch_size,
+        max_iter=made.max_epochs,
         early_stopping=True,
-        n_iter_no_change=patience,
-        validation_fraction=held_out,
-        random_state=0,
+        n_iter_no_change=made.patience,
+        validation_fraction=made.held_out,
+        random_state=made.random_state,
     )
 
 

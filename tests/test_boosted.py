@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 
+from deepforest._engine.boosting import FEW_ROWS
 from deepforest.boosted import BoostedTrees, read_lightgbm, read_model
 from deepforest.tree_checks import check_boosted
 
@@ -262,10 +263,10 @@ VALUES = [-1.5, -1.0, -0.5, 0.0, 1e-36, 0.5, 1.0, 31.0, 32.0, 1e10, np.nan, np.i
 
 
 @settings(max_examples=100, deadline=None)
-@given(boosted_trees(), st.integers(0, 1000))
-def test_kernel_is_its_naive_twin(trees, seed):
+@given(boosted_trees(), st.integers(0, 1000), st.sampled_from([7, FEW_ROWS]))
+def test_kernel_is_its_naive_twin(trees, seed, n_rows):
     check_boosted(trees)
-    X = np.random.default_rng(seed).choice(VALUES, (40, trees.n_features)).astype(np.float32)
+    X = np.random.default_rng(seed).choice(VALUES, (n_rows, trees.n_features)).astype(np.float32)
     expected = [naive_predict(trees, row) for row in X]
     assert np.array_equal(trees.predict(X), expected)
 

@@ -1,6 +1,7 @@
 """The neural networks of the examples learn, stop early and keep their best epoch."""
 
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,8 @@ from sklearn.metrics import log_loss
 
 sys.path.append(str(Path(__file__).parents[1] / "examples"))
 
-torch = pytest.importorskip("torch")
-neural = pytest.importorskip("neural")
-real_data = pytest.importorskip("real_data")
+pytest.importorskip("torch")
+neural, real_data = import_module("neural"), import_module("real_data")
 
 
 @pytest.fixture(scope="module")

@@ -24,6 +24,7 @@ NAN_IS_MISSING = 8
 ZERO = float(np.float32(1e-35))
 
 BLOCK_ROWS = 256
+FEW_ROWS = 64  # for fewer it takes longer to put the nodes in order than to ask split by split
 
 
 class BoostedNodes(NamedTuple):
@@ -126,7 +127,10 @@ def add_trees(X: NDArray[Any], trees: BoostedNodes, out: NDArray[np.float64]) ->
     """
     n, n_outputs = out.shape
     d = X.shape[1]
-    steps = steps_of(trees)
+    if n < FEW_ROWS:
+        steps = Steps(np.zeros(0, NODE), np.zeros(0), np.full(trees.roots.size, np.int64(-1)))
+    else:
+        steps = steps_of(trees)
     values = np.empty((BLOCK_ROWS, d), X.dtype)
     flat = values.reshape(-1)
     base = np.empty(BLOCK_ROWS, np.int64)
