@@ -123,8 +123,14 @@ def grow(
         weights.append(training.weights())
         if validation is not None:
             validation.walk.enter(layer)
-        training.predict(weights[-1])
-        power = training.power()
+        if (
+            validation is None
+            or rules.screening is not None
+            or rules.keep_held_out
+            or training.is_calibrated
+        ):
+            training.predict(weights[-1])
+        power = training.power() if training.is_calibrated else 1.0
         score = _score(training, validation, weights[-1], power, classes, rules)
         report(
             rules.verbose,

@@ -201,10 +201,7 @@ def share_rounds(models: Sequence[BaseEstimator]) -> None:
     for i, model in enumerate(boosted):
         others = np.delete(best, i)
         rounds = max(1, round(float(np.median(others if len(others) else best))))
-        # Rounds behind the cut are dropped: a deep copy would predict with them.
-        booster = model.booster_
-        booster.model_from_string(booster.model_to_string(num_iteration=rounds))
-        booster.best_iteration = min(rounds, booster.current_iteration())
+        model.booster_.best_iteration = min(rounds, model.booster_.current_iteration())
 
 
 def quick_to_predict(model: BaseEstimator) -> BaseEstimator:
@@ -217,6 +214,9 @@ def quick_to_predict(model: BaseEstimator) -> BaseEstimator:
     if is_lightgbm(model):
         with suppress(ValueError):
             return read_model(model)
+    if stops_early(model):
+        # Rounds behind the best one are dropped: a deep copy would predict with them.
+        model.booster_.model_from_string(model.booster_.model_to_string())
     return model
 
 

@@ -139,7 +139,7 @@ def _walked(graph: Graph, cascade: CascadeForestBase, grains: list[str]) -> str:
     for sure, said_there in reversed(left):
         vectors = graph.add("Where", sure, said_there, vectors)
     vectors = graph.cast(vectors, np.float64)
-    return vectors if n_classes is None else _normalised(graph, vectors)
+    return vectors if n_classes is None else graph.normalised(vectors)
 
 
 def _combined(graph: Graph, library: list[str], weights: NDArray[np.float64], dtype: type) -> str:
@@ -158,12 +158,7 @@ def _combined(graph: Graph, library: list[str], weights: NDArray[np.float64], dt
 def _sharpened(graph: Graph, vectors: str, power: float) -> str:
     """Return class vectors raised to a power: as `screening.sharpened`."""
     raised = graph.add("Pow", graph.cast(vectors, np.float64), np.array(power))
-    return graph.cast(_normalised(graph, raised), np.float32)
-
-
-def _normalised(graph: Graph, vectors: str) -> str:
-    """Return class vectors (N, K) that sum to 1."""
-    return graph.add("Div", vectors, graph.add("ReduceSum", vectors, np.array([1])))
+    return graph.cast(graph.normalised(raised), np.float32)
 
 
 def _label_array(classes: NDArray[Any]) -> NDArray[Any]:

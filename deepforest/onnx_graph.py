@@ -55,6 +55,10 @@ class Graph:
         """Return tables (N, d_i) as one (N, sum of d_i)."""
         return tensors[0] if len(tensors) == 1 else self.add("Concat", *tensors, axis=1)
 
+    def normalised(self, vectors: str) -> str:
+        """Return class vectors (N, K) that sum to 1."""
+        return self.add("Div", vectors, self.add("ReduceSum", vectors, np.array([1])))
+
     def rows_of(self, values: NDArray[Any], tensor: str) -> str:
         """Return the same values (K,) for each row of a tensor, (N, K)."""
         n_rows = self.add("Shape", tensor, end=1)

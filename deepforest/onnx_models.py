@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.dummy import DummyClassifier, DummyRegressor
 
-from deepforest.boosted import BoostedClassifier, BoostedRegressor, read_model
+from deepforest.boosted import BoostedClassifier, BoostedRegressor, is_lightgbm, read_model
 from deepforest.models import is_engine_forest
 from deepforest.multioutput import ModelPerTarget
 from deepforest.onnx_graph import Graph
@@ -80,7 +80,7 @@ def _boosted(model: BaseEstimator, where: str) -> BoostedClassifier | BoostedReg
     if isinstance(model, BoostedClassifier | BoostedRegressor):
         return model
     kind = type(model).__name__
-    if kind not in ("LGBMClassifier", "LGBMRegressor"):
+    if not is_lightgbm(model):
         raise NotImplementedError(
             f"{where} is a {kind}, which cannot become a part of an ONNX graph: use forests of "
             "deepforest and LightGBM in its place ('random_forest', 'extra_trees', 'lightgbm')."

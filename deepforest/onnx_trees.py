@@ -57,7 +57,7 @@ def boosted_outputs(graph: Graph, trees: BoostedTrees, rows: str, where: str) ->
     if trees.link == "softmax":
         largest = graph.add("ReduceMax", out, np.array([1]))
         raised = graph.add("Exp", graph.add("Sub", out, largest))
-        return graph.add("Div", raised, graph.add("ReduceSum", raised, np.array([1])))
+        return graph.normalised(raised)
     if trees.link == "exp":
         return graph.add("Exp", out)
     if trees.link == "square":

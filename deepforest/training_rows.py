@@ -100,13 +100,13 @@ class TrainingRows:
             vectors = select_held_out(library, target, splits)
         self.said[self.rows[self.goes_on]] = vectors
 
-    def power(self) -> float:
-        """Return the power that the probabilities of the rows that have not left are raised to.
+    @property
+    def is_calibrated(self) -> bool:
+        """Whether predictions are raised to a power; the paper's mean stays as it is."""
+        return self.combine != "mean" and self.target.n_classes is not None
 
-        The paper's mean stays as it is.
-        """
-        if self.combine == "mean" or self.target.n_classes is None:
-            return 1.0
+    def power(self) -> float:
+        """Return the power that the probabilities of the rows that have not left are raised to."""
         rows = np.flatnonzero(self.goes_on & self.held_out[self.rows])
         return best_power(self.said[self.rows[rows]], self.target.take(rows))
 

@@ -6,9 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.datasets import load_digits
+from sklearn.linear_model import Ridge
 from sklearn.metrics import log_loss
+from sklearn.tree import DecisionTreeRegressor
 
-from deepforest import CascadeForestClassifier, HistForestClassifier
+from deepforest import CascadeForestClassifier, CascadeForestRegressor, HistForestClassifier
 from deepforest.combine import N_PICKS, combined, mean_of_last, select, select_held_out
 from deepforest.splits import Splits, make_splits
 from deepforest.target import Target
@@ -207,3 +209,19 @@ def test_the_mean_of_the_paper_stays_as_it_is():
         [("forest", HistForestClassifier(5))], max_layers=1, combine="mean", random_state=0
     ).fit(X[::5], y[::5])
     assert cascade.power_ == 1
+
+
+def test_nothing_is_selected_for_held_out_rows_that_nobody_asks(monkeypatch):
+    """Rows of the user's own score the layers, and values are not calibrated."""
+
+    def unasked(*arguments):
+        raise AssertionError("selected for held-out rows")
+
+    monkeypatch.setattr("deepforest.training_rows.select_held_out", unasked)
+    X = np.random.default_rng(0).normal(size=(60, 3))
+    layer = [("tree", DecisionTreeRegressor(max_depth=3)), ("ridge", Ridge())]
+    cascade = CascadeForestRegressor(layer, cv=2, max_layers=2, random_state=0)
+    cascade.fit(X[:40], X[:40, 0], X_val=X[40:], y_val=X[40:, 0])
+    assert cascade.power_ == 1
+    with pytest.raises(AssertionError, match="held-out rows"):
+        cascade.fit(X[:40], X[:40, 0])

@@ -13,7 +13,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from deepforest.boosted import BoostedRegressor
+from deepforest.boosted import BoostedClassifier, BoostedRegressor
 from deepforest.crossfit import Table, cross_fit
 from deepforest.estimators import lightgbm as registered_lightgbm
 from deepforest.estimators import seeded_clone
@@ -41,12 +41,6 @@ class Booster:
 
     def current_iteration(self):
         return self.grown
-
-    def model_to_string(self, num_iteration):
-        return str(min(num_iteration, self.grown))
-
-    def model_from_string(self, text):
-        self.grown = int(text)
 
 
 def boosted(rounds, grown=100):
@@ -118,14 +112,18 @@ def test_held_out_vectors_of_lightgbm_use_the_rounds_of_the_other_folds(monkeypa
         assert len(model.trees.roots) == 3 * rounds
 
 
-def test_a_deep_copy_predicts_with_the_same_rounds():
+@pytest.mark.parametrize("kept", [BoostedClassifier, lightgbm.LGBMClassifier])
+def test_a_deep_copy_predicts_with_the_same_rounds(kept):
     X, y = noisy_classes()
     table = Table(X, Target(y, None, 3))
     splits = make_splits(3, X, table.target, None, 0)
-    [fitted] = cross_fit(
-        [("boosted", registered_lightgbm("classification"))], table, splits, seeds=[0], n_jobs=None
+    # Arrays cannot hold linear leaves.
+    estimator = registered_lightgbm("classification").set_params(
+        linear_tree=kept is lightgbm.LGBMClassifier
     )
+    [fitted] = cross_fit([("boosted", estimator)], table, splits, seeds=[0], n_jobs=None)
     for model in fitted.models:
+        assert isinstance(model, kept)
         again = copy.deepcopy(model)
         np.testing.assert_array_equal(again.predict_proba(X), model.predict_proba(X))
 
