@@ -314,9 +314,10 @@ def check_table(
         if "could not convert string" not in str(error):
             raise
         raise ValueError(
-            f"X holds text ({error}): encode it as numbers first, for instance with "
-            "sklearn.preprocessing.OrdinalEncoder (a cascade takes it in a data frame, or where "
-            "categorical_features names the columns)."
+            f"X holds text ({error}): CascadeForestClassifier and CascadeForestRegressor take it "
+            "in a data frame (in a config file: without [scanner]), or where categorical_features "
+            "names the columns. Elsewhere encode it as numbers first, for instance with "
+            "sklearn.preprocessing.OrdinalEncoder."
         ) from error
     return canonical(table)
 

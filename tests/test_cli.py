@@ -406,6 +406,10 @@ def test_a_config_of_another_kind_of_data_or_task_says_so(folder):
     (folder / "image.toml").write_text(TINY)
     np.savez("images.npz", X=np.zeros((9, 8, 8)), y=np.arange(9) % 3)
     assert "[scanner]" in run("fit", "table.toml", "images.npz", status=1).stderr
+    text = pytest.importorskip("pandas").read_csv("train.csv").assign(where="here")
+    text.to_csv("text.csv", index=False)
+    shown = run("fit", "image.toml", "text.csv", "--target", "kind", status=1).stderr
+    assert "without [scanner]" in " ".join(shown.split())
     np.savez("values.npz", X=np.zeros((9, 2)), y=np.arange(9) / 7)
     assert 'task = "regression"' in run("fit", "table.toml", "values.npz", status=1).stderr
 
