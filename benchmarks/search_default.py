@@ -56,6 +56,7 @@ class Composition(NamedTuple):
 
     layers: str = "BB"  # a letter a layer: B boosting beside the forests, F forests alone
     preset: str | None = None  # the library's own instead of what follows
+    grows_steps: bool = True  # LightGBM's after 150 rounds, where the preset is given
     forests: tuple[str, ...] = FORESTS
     forest: dict[str, Any] | None = None  # parameters of each forest
     extra_trees: dict[str, Any] | None = None  # of extra-trees beside them
@@ -66,7 +67,11 @@ class Composition(NamedTuple):
         """Return the estimators of a layer; depth 0 is the first."""
         if self.preset:
             of_layers = default_layers(task, preset=self.preset)
-            return of_layers[min(depth, len(of_layers) - 1)]
+            named = of_layers[min(depth, len(of_layers) - 1)]
+            for name, estimator in named:
+                if name.startswith("lightgbm") and not self.grows_steps:
+                    estimator.set_params(learning_rate=0.1 + 1e-9)  # any but 0.1 stays
+            return named
         named = [
             (f"{kind}_{i}", ESTIMATORS[kind](task, **self.parameters(kind)))
             for i, kind in enumerate(self.forests)
@@ -161,6 +166,7 @@ COMPOSITIONS |= {
         boosters=({"num_leaves": 15, **ALL_COLUMNS}, {"num_leaves": 63}, {"extra_trees": True}),
     ),
     **{name: Composition("BBB", preset=name) for name in PRESETS},
+    "balanced_steady": Composition("BBB", preset="balanced", grows_steps=False),
     "half_all_folds_3": Composition(
         "BB", forests=FORESTS[1:3], forest=HALF, boosters=(ALL_COLUMNS,), cv=3
     ),

@@ -12,8 +12,6 @@ from runs import read
 from search_default import COMPOSITIONS, KEYS, RESULTS, Composition
 from tables_report import markdown
 
-from deepforest.estimators import PRESETS
-
 # Growth by, tol (relative for log loss and RMSE), most layers. A layer that gains nothing costs.
 RULES = {
     "1 layer": ("error", 0, 1),
@@ -122,7 +120,8 @@ def leak(rows: pd.DataFrame) -> pd.DataFrame:
 def report(runs: list[dict]) -> str:
     rows = flat([run for run in runs if "failed" not in run])
     shipped = rows[rows["combine"] == "select_calibrated"]
-    presets = shipped[shipped["composition"].isin([*PRESETS, BASE])]
+    of_presets = [name for name, c in COMPOSITIONS.items() if c.preset]
+    presets = shipped[shipped["composition"].isin([*of_presets, BASE])]
     grown = pd.concat(
         [ruled(own)[lambda r: r["rule"] == CHECKED] for _, own in presets.groupby("composition")]
     )
@@ -132,7 +131,7 @@ def report(runs: list[dict]) -> str:
     scheduled = shipped[shipped["composition"].isin(same_models)]
     kinds = [COMPOSITIONS[r.composition].layers[: r.depth] for r in scheduled.itertuples()]
     scheduled = scheduled.assign(layers=kinds).drop_duplicates(["set", "fold", "layers"])
-    of_two = shipped[(shipped["depth"] == 2) & ~shipped["composition"].isin(PRESETS)]
+    of_two = shipped[(shipped["depth"] == 2) & ~shipped["composition"].isin(of_presets)]
     base = rows[rows["composition"] == BASE]
     base = base.assign(variant=base["depth"].astype(str) + ", " + base["combine"])
     rules = ruled(base[base["combine"] == "select_calibrated"])

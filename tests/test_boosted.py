@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 
-from deepforest._engine.boosting import FEW_ROWS
+from deepforest._engine.boosting import FEW_ROWS, MOST_SETS
 from deepforest.boosted import BoostedTrees, read_lightgbm, read_model
 from deepforest.tree_checks import check_boosted
 
@@ -269,6 +269,30 @@ def test_kernel_is_its_naive_twin(trees, seed, n_rows):
     X = np.random.default_rng(seed).choice(VALUES, (n_rows, trees.n_features)).astype(np.float32)
     expected = [naive_predict(trees, row) for row in X]
     assert np.array_equal(trees.predict(X), expected)
+
+
+def test_kernel_is_its_naive_twin_for_more_sets_than_have_a_column():
+    rng = np.random.default_rng(0)
+    n = MOST_SETS + 90
+    trees = BoostedTrees(
+        roots=np.arange(n, dtype=np.int32),
+        left=~np.arange(0, 2 * n, 2, dtype=np.int32),
+        right=~np.arange(1, 2 * n, 2, dtype=np.int32),
+        feature=rng.integers(0, 2, n).astype(np.int32),
+        threshold=np.arange(n, dtype=np.float64),
+        kind=np.ones(n, np.uint8),
+        leaf_values=rng.normal(size=2 * n),
+        set_starts=np.arange(n + 1),
+        set_words=rng.integers(0, 2**32, n, dtype=np.uint32),
+        n_features=2,
+        n_outputs=1,
+        link="identity",
+        scale=1.0,
+        average=False,
+    )
+    check_boosted(trees)
+    X = rng.choice([*range(32), np.nan], (FEW_ROWS, 2))
+    assert np.array_equal(trees.predict(X), [naive_predict(trees, row) for row in X])
 
 
 # What stands between a file and the kernel --------------------------------------------------------

@@ -128,6 +128,45 @@ def test_a_deep_copy_predicts_with_the_same_rounds(kept):
         np.testing.assert_array_equal(again.predict_proba(X), model.predict_proba(X))
 
 
+def grown(learning_rate, **parameters):
+    """LightGBM on classes without noise, whose loss falls and falls."""
+    rng = np.random.default_rng(0)
+    X = rng.integers(0, 3, (600, 6)).astype(np.float32)
+    y = np.digitize(X @ [1, 2, 3, 5, 7, 11], [22, 36])
+    estimator = registered_lightgbm(
+        "classification", learning_rate=learning_rate, random_state=0, **parameters
+    )
+    samples = [Sample(X[rows], Target(y[rows], None, 3)) for rows in (slice(400), slice(400, 600))]
+    return fit_model(estimator, *samples).booster_
+
+
+def shrinkages(booster):
+    """What each round's leaves were multiplied by, but for the first, which holds the prior."""
+    lines = booster.model_to_string().splitlines()
+    values = [float(line.partition("=")[2]) for line in lines if line.startswith("shrinkage=")]
+    return np.array(values[3::3])
+
+
+def test_the_steps_of_lightgbm_grow_where_its_loss_falls_for_hundreds_of_rounds():
+    found = shrinkages(grown(0.1))
+    assert len(found) > 160
+    rounds = np.arange(1, len(found) + 1)
+    np.testing.assert_allclose(found, 0.1 * np.maximum(1, rounds / 150), rtol=1e-5)
+
+
+def test_a_learning_rate_of_ones_own_stays_as_it_is():
+    found = shrinkages(grown(0.05))
+    assert len(found) > 160
+    assert set(found) == {0.05}
+
+
+def test_boosting_that_drops_trees_scales_them_itself():
+    with pytest.warns(UserWarning, match="not available in dart mode"):
+        found = shrinkages(grown(0.1, n_estimators=160, boosting_type="dart"))
+    assert len(found) == 159
+    assert found.max() <= 0.1
+
+
 def test_a_folds_own_labels_do_not_change_its_held_out_vectors():
     # They reach it through early stopping only, for which the other folds' rounds are held fixed.
     X, y = noisy_classes()

@@ -25,6 +25,7 @@ ZERO = float(np.float32(1e-35))
 
 BLOCK_ROWS = 256
 FEW_ROWS = 64  # for fewer it takes longer to put the nodes in order than to ask split by split
+MOST_SETS = 512  # that have a column: models ask for some hundred different ones at most
 
 
 class BoostedNodes(NamedTuple):
@@ -74,19 +75,64 @@ def leaf_value(row: NDArray[Any], t: int, trees: BoostedNodes) -> float:
     return trees.leaf_values[~node]
 
 
+class Columns(NamedTuple):
+    """What the splits ask of a row: values, and for each set of categories whether it has one.
+
+    Trees ask for the same few sets over and over. Each is a column behind the features, 0 for rows
+    that go left and 1 for the others, so that all splits ask for "<=".
+    """
+
+    is_compared: NDArray[np.bool_]  # (d,) some split compares the feature with a threshold
+    of_split: NDArray[np.int32]  # (splits,) the feature or the set's column; -1 beyond the most
+    sets: NDArray[np.int64]  # (columns behind the features,) a split that asks for the set
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def is_same_set(a: int, b: int, trees: BoostedNodes) -> bool:
+    """Return whether two splits ask for the same set of the same feature."""
+    if trees.feature[a] != trees.feature[b]:
+        return False
+    first, second = np.int64(trees.threshold[a]), np.int64(trees.threshold[b])
+    return np.array_equal(
+        trees.set_words[trees.set_starts[first] : trees.set_starts[first + 1]],
+        trees.set_words[trees.set_starts[second] : trees.set_starts[second + 1]],
+    )
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def columns_of(trees: BoostedNodes, d: int) -> Columns:
+    """Return the columns for trees of ``d`` features."""
+    is_compared = np.zeros(d, np.bool_)
+    of_split = trees.feature.copy()
+    sets = np.empty(MOST_SETS, np.int64)
+    n = 0
+    for split in range(trees.left.size):
+        if not trees.kind[split] & CATEGORICAL:
+            is_compared[trees.feature[split]] = True
+            continue
+        c = 0
+        while c < n and not is_same_set(split, sets[c], trees):
+            c += 1
+        if c == n < MOST_SETS:
+            sets[c] = split
+            n += 1
+        of_split[split] = d + c if c < n else -1
+    return Columns(is_compared, of_split, sets[:n])
+
+
 class Steps(NamedTuple):
-    """The same trees as `predicting.fall` takes them, where no split asks for more than "<="."""
+    """The same trees as `predicting.fall` takes them, where all splits ask for "<=" of a column."""
 
     nodes: NDArray[Any]  # (splits + leaves,) as NODE, the children of a split side by side
     values: NDArray[np.float64]  # (splits + leaves,) of leaves
-    roots: NDArray[np.int64]  # (trees,) -1 of a tree with categories or zeros that are missing
+    roots: NDArray[np.int64]  # (trees,) -1 of a tree that takes zeros for missing, or lacks a set
 
 
 NODE = np.dtype([("threshold", np.float64), ("left", np.int32), ("offset", np.int32)])
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def steps_of(trees: BoostedNodes) -> Steps:
+def steps_of(trees: BoostedNodes, columns: Columns) -> Steps:
     """Return the trees node by node."""
     n_nodes = trees.left.size + trees.leaf_values.size
     nodes = np.zeros(n_nodes, NODE)
@@ -106,10 +152,12 @@ def steps_of(trees: BoostedNodes) -> Steps:
                 nodes[at]["threshold"] = np.inf
                 nodes[at]["left"] = at
             else:
-                if trees.kind[old] & (CATEGORICAL | ZERO_IS_MISSING):
+                kind = trees.kind[old]
+                is_set = kind & CATEGORICAL != 0
+                if columns.of_split[old] < 0 or (not is_set and kind & ZERO_IS_MISSING):
                     roots[t] = -1
-                nodes[at]["threshold"] = trees.threshold[old]
-                nodes[at]["offset"] = trees.feature[old]
+                nodes[at]["threshold"] = 0.0 if is_set else trees.threshold[old]
+                nodes[at]["offset"] = columns.of_split[old]
                 nodes[at]["left"] = end
                 waiting[end] = trees.left[old]
                 waiting[end + 1] = trees.right[old]
@@ -122,35 +170,41 @@ def steps_of(trees: BoostedNodes) -> Steps:
 def add_trees(X: NDArray[Any], trees: BoostedNodes, out: NDArray[np.float64]) -> None:
     """Add to ``out`` (n, K) what each tree says of each row; tree ``t`` speaks for ``t mod K``.
 
-    Rows without a missing value fall through plain trees together; the others are asked split by
-    split. Either way the sums of a row are in the order of the trees.
+    Rows without a missing value among those that are compared fall through trees together; the
+    others are asked split by split. Either way the sums of a row are in the order of the trees.
     """
     n, n_outputs = out.shape
     d = X.shape[1]
     if n < FEW_ROWS:
+        columns = Columns(np.zeros(d, np.bool_), np.zeros(0, np.int32), np.zeros(0, np.int64))
         steps = Steps(np.zeros(0, NODE), np.zeros(0), np.full(trees.roots.size, np.int64(-1)))
     else:
-        steps = steps_of(trees)
-    values = np.empty((BLOCK_ROWS, d), X.dtype)
+        columns = columns_of(trees, d)
+        steps = steps_of(trees, columns)
+    width = d + columns.sets.size
+    values = np.empty((BLOCK_ROWS, width), X.dtype)
     flat = values.reshape(-1)
     base = np.empty(BLOCK_ROWS, np.int64)
     order = np.empty(BLOCK_ROWS, np.int64)
     leaves = np.empty(BLOCK_ROWS, np.int32)
     for start in range(0, n, BLOCK_ROWS):
         stop = min(start + BLOCK_ROWS, n)
-        whole, rest = 0, BLOCK_ROWS  # rows without missing values from the front of `order`
+        whole, rest = 0, BLOCK_ROWS  # rows that fall together from the front of `order`
         for i in range(stop - start):
             missing = False
             for j in range(d):
                 x = X[start + i, j]
-                missing |= x != x
+                missing |= x != x and columns.is_compared[j]
                 values[i, j] = 0 if -ZERO <= x <= ZERO else x
+            for c, split in enumerate(columns.sets):
+                x = np.float64(values[i, trees.feature[split]])
+                values[i, d + c] = 0 if goes_left(x, split, trees) else 1
             if missing:
                 rest -= 1
                 order[rest] = i
             else:
                 order[whole] = i
-                base[whole] = i * d
+                base[whole] = i * width
                 whole += 1
         for t in range(trees.roots.size):
             k = t % n_outputs
