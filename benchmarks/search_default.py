@@ -136,6 +136,12 @@ COMPOSITIONS |= {
     "half_all_200_trees": Composition(
         "BB", forests=FORESTS[1:3], forest={**HALF, "n_estimators": 200}, boosters=(ALL_COLUMNS,)
     ),
+    "half_all_200_trees_random": Composition(
+        "BB",
+        forests=FORESTS[1:3],
+        forest={**HALF, "n_estimators": 200},
+        boosters=({**ALL_COLUMNS, "extra_trees": True},),
+    ),
     "half_200_trees": Composition(
         "BBB", forests=FORESTS[1:3], forest={**HALF, "n_estimators": 200}
     ),

@@ -230,10 +230,10 @@ class CascadeForestRegressor(RegressorMixin, CascadeForestBase):
         that were best in the other folds. None is `default_estimators("regression")`:
         a random forest, extra-trees and, as `preset` says, LightGBM.
     preset : {"fast", "balanced", "best"}, default="balanced"
-        What the default estimators cost: "balanced" fits LightGBM in every layer,
-        "fast" in the first one on 3 folds and beside smaller forests, "best" two of them.
-        docs/default.md has what each was found to reach. With `estimators` it only chooses
-        the folds.
+        What the default estimators cost: "balanced" fits LightGBM in every layer, twice, once
+        with random thresholds; "fast" once in the first layer, on 3 folds and beside smaller
+        forests; "best" is "balanced" here. docs/default.md has what each was found to reach.
+        With `estimators` it only chooses the folds.
     n_estimators : int, default=None
         Trees in each forest of the default estimators: None is 100 for "fast", else 200.
     max_layers : int, default=10

@@ -67,11 +67,12 @@ def test_parameters_of_your_own_come_before_the_presets():
 @pytest.mark.parametrize("task", TASKS)
 def test_the_default_layer_can_be_resized(task):
     layer = default_estimators(task, n_estimators=7)
-    assert [name for name, _ in layer] == ["random_forest", "extra_trees", "lightgbm"]
+    boosters = ["lightgbm"] if task == "classification" else ["lightgbm", "lightgbm_random"]
+    assert [name for name, _ in layer] == ["random_forest", "extra_trees", *boosters]
     assert [estimator.n_estimators for _, estimator in layer[:2]] == [7, 7]
     assert [estimator.splitter for _, estimator in layer[:2]] == ["best", "random"]
     assert all(gives_out_of_bag_votes(estimator) for _, estimator in layer[:2])
-    assert stops_early(layer[2][1])
+    assert all(stops_early(estimator) for _, estimator in layer[2:])
 
 
 @pytest.mark.parametrize(
@@ -80,7 +81,7 @@ def test_the_default_layer_can_be_resized(task):
         ("fast", "classification", 100, 1, 0),
         ("fast", "regression", 100, 1, 0),
         ("balanced", "classification", 200, 1, 0),
-        ("balanced", "regression", 200, 1, 1),
+        ("balanced", "regression", 200, 2, 2),
         ("best", "classification", 200, 2, 2),
         ("best", "regression", 200, 2, 2),
     ],
