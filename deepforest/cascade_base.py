@@ -151,7 +151,7 @@ class CascadeForestBase(SaveMixin, NamedEstimatorsMixin, BaseEstimator):
         y_val: Any,
         groups: Any,
     ) -> Self:
-        layers = self._check_parameters()
+        self._check_parameters()
         deadline = Deadline(self.max_time)
         X = self._check_X(X, reset=True)
         if y is None:
@@ -159,7 +159,7 @@ class CascadeForestBase(SaveMixin, NamedEstimatorsMixin, BaseEstimator):
                 f"{type(self).__name__} requires y to be passed, but the target y is None."
             )
         categorical = self._categorical_columns()
-        check_categories(layers[0], categorical)
+        check_categories(self._layers()[0], categorical)
         y = self._check_y("y", y)
         check_same_length(X, y=y, groups=groups)
         target = self._encode(y, check_sample_weight(sample_weight, X.shape[0]))
@@ -213,6 +213,7 @@ class CascadeForestBase(SaveMixin, NamedEstimatorsMixin, BaseEstimator):
             verbose=self.verbose > 0,
             keep_held_out=self.keep_targets,
         )
+        layers = self._layers(grains[0].shape[1])
         grown = grow(layers, grains, target, classes, splits, rules, validation, categorical, keep)
         self.layers_ = grown.layers
         self.n_layers_ = len(grown.layers)
@@ -234,11 +235,7 @@ class CascadeForestBase(SaveMixin, NamedEstimatorsMixin, BaseEstimator):
             )
         return self
 
-    def _check_parameters(self) -> list[NamedEstimators]:
-        """Return the estimators of each layer after checking all parameters.
-
-        The last entry is that of all layers that follow.
-        """
+    def _check_parameters(self) -> None:
         check_integer("max_layers", self.max_layers, at_least=1)
         check_integer("n_iter_no_change", self.n_iter_no_change, at_least=1)
         check_integer("verbose", self.verbose, at_least=0)
@@ -264,13 +261,20 @@ class CascadeForestBase(SaveMixin, NamedEstimatorsMixin, BaseEstimator):
                 "keep_targets=True, but only regression has quantiles: leave it False."
             )
         check_scoring(self.scoring, classification=self._task == "classification")
-        if self.estimators is None:
-            if self.n_estimators is not None:
-                check_integer("n_estimators", self.n_estimators, at_least=1)
-            return default_layers(self._task, preset=self.preset, n_estimators=self.n_estimators)
-        method = "predict_proba" if self._task == "classification" else "predict"
-        own = self.get_params(deep=False)
-        return [check_estimators("estimators", self.estimators, method=method, parameters=own)]
+        if self.estimators is not None:
+            method = "predict_proba" if self._task == "classification" else "predict"
+            own = self.get_params(deep=False)
+            check_estimators("estimators", self.estimators, method=method, parameters=own)
+        elif self.n_estimators is not None:
+            check_integer("n_estimators", self.n_estimators, at_least=1)
+
+    def _layers(self, n_columns: int | None = None) -> list[NamedEstimators]:
+        """Return the estimators of each layer; the last entry is that of all layers that follow."""
+        if self.estimators is not None:
+            return [self.estimators]
+        return default_layers(
+            self._task, preset=self.preset, n_estimators=self.n_estimators, n_columns=n_columns
+        )
 
     def _check_X(self, X: Any, *, reset: bool) -> NDArray[Any]:
         if reset:

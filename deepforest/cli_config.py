@@ -69,7 +69,7 @@ def check(
 
 
 def _described(estimator: CascadeForestBase) -> str:
-    names = [name for name, _ in estimator._check_parameters()[0]]
+    names = [name for name, _ in estimator._layers()[0]]
     return (
         f"a {type(estimator).__name__} of at most {estimator.max_layers} layers of "
         f"{', '.join(names)}"

@@ -157,6 +157,8 @@ class Preset(NamedTuple):
     boosts_every_layer: tuple[Task, ...]  # for other tasks the first layer only
 
 
+MOST_COLUMNS = 50  # more cost time, and trees that see the same are worth less (docs/default.md)
+
 PRESETS = {
     "fast": Preset(100, 3, (), ()),
     "balanced": Preset(200, 5, ("regression",), ("regression",)),
@@ -214,10 +216,22 @@ def default_estimators(
 
 
 def default_layers(
-    task: Task, *, preset: str = "balanced", n_estimators: int | None = None
+    task: Task,
+    *,
+    preset: str = "balanced",
+    n_estimators: int | None = None,
+    n_columns: int | None = None,
 ) -> list[NamedEstimators]:
-    """Return the estimators of each layer by default; the last entry is that of all later ones."""
+    """Return the estimators of each layer by default; the last entry is that of all later ones.
+
+    On tables of ``n_columns`` LightGBM draws at most 50 of them for each tree, for classes.
+    """
     first = default_estimators(task, preset=preset, n_estimators=n_estimators)
+    if task == "classification" and n_columns is not None:
+        for name, estimator in first:
+            if name.startswith("lightgbm"):
+                share = min(estimator.colsample_bytree, MOST_COLUMNS / n_columns)
+                estimator.set_params(colsample_bytree=share)
     if task in PRESETS[preset].boosts_every_layer:
         return [first]
     return [first, [pair for pair in first if not pair[0].startswith("lightgbm")]]

@@ -104,8 +104,8 @@ class _ScanningMixin(CascadeForestBase):
         self.grains = grains
         self.input_shape = input_shape
 
-    def _check_parameters(self) -> list[NamedEstimators]:
-        layers = super()._check_parameters()
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
         check_choice("grains", self.grains, ARRANGEMENTS)
         if self.scan_estimators is None:
             check_integer("n_scan_estimators", self.n_scan_estimators, at_least=1)
@@ -125,7 +125,6 @@ class _ScanningMixin(CascadeForestBase):
                 f"scan_estimators and estimators share the name {min(shared)!r}: give each a name "
                 "of its own, because nested parameters are found by it."
             )
-        return layers
 
     def _check_X(self, X: Any, *, reset: bool) -> NDArray[Any]:
         return check_arrays(self, X, reset=reset)

@@ -94,6 +94,16 @@ def test_presets_say_how_much_is_boosted(preset, task, trees, boosters, boosters
         assert all(stops_early(estimator) for _, estimator in layer[2:])
 
 
+@pytest.mark.parametrize(
+    ("n_columns", "share"), [(None, 0.5), (4, 0.5), (100, 0.5), (200, 0.25), (5000, 0.01)]
+)
+def test_lightgbm_draws_at_most_fifty_columns_for_classes(n_columns, share):
+    for layer in default_layers("classification", preset="best", n_columns=n_columns):
+        assert [e.colsample_bytree for _, e in layer[2:]] == [share, share]
+    [layer] = default_layers("regression", n_columns=n_columns)
+    assert [e.colsample_bytree for _, e in layer[2:]] == [1.0, 1.0]
+
+
 @pytest.mark.parametrize("task", TASKS)
 def test_the_default_scanners_can_be_resized(task):
     scan = default_scan_estimators(task, n_estimators=7)
