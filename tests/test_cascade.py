@@ -30,9 +30,11 @@ from sklearn.tree import DecisionTreeClassifier
 from deepforest import (
     CascadeForestClassifier,
     CascadeForestRegressor,
+    GCForestClassifier,
     GCForestRegressor,
     HistForestClassifier,
 )
+from deepforest.estimators import default_layers
 from deepforest.estimators import lightgbm as registered_lightgbm
 from deepforest.growth import cut_back
 from deepforest.layer import CascadeLayer
@@ -623,3 +625,21 @@ def test_verbose_shows_the_lines_where_the_program_has_no_logging(monkeypatch, c
     out, err = capfd.readouterr()
     assert out == ""
     assert err.startswith("[deepforest] layer 1: held-out accuracy 0.")
+
+
+def test_layers_of_its_own_are_made_for_the_width_of_the_first_grain(monkeypatch):
+    widths = []
+
+    def recording(*args, n_columns, **kwargs):
+        widths.append(n_columns)
+        return default_layers(*args, n_columns=n_columns, **kwargs)
+
+    monkeypatch.setattr("deepforest.cascade_base.default_layers", recording)
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(40, 130)), np.arange(40) % 2
+    CascadeForestClassifier(n_estimators=2, max_layers=1, random_state=0).fit(X, y)
+    assert widths[-1] == 130
+    images = rng.normal(size=(40, 6, 6))
+    forest = GCForestClassifier(windows=[3], n_scan_estimators=2, n_estimators=2, max_layers=1)
+    forest.fit(images, y)
+    assert widths[-1] == forest.scanner_.transform(images[:1]).shape[1]
