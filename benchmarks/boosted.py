@@ -40,6 +40,7 @@ def main() -> None:
         ("satimage", False),
         ("adult", False),
         ("adult", True),
+        ("nursery", True),
     ):
         data = split(SETS[name], SETS[name].load(), 0)
         X_train, X_test = (as_numbers(X) for X in (data.X_train, data.X_test[:20_000]))

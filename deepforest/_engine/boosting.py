@@ -100,23 +100,35 @@ def is_same_set(a: int, b: int, trees: BoostedNodes) -> bool:
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
+def hash_of_set(split: int, trees: BoostedNodes) -> int:
+    """Return a number from 0 to 4 MOST_SETS - 1, the same for the same set of the same feature."""
+    number = np.int64(trees.threshold[split])
+    value = np.uint64(trees.feature[split])
+    for i in range(trees.set_starts[number], trees.set_starts[number + 1]):
+        value = (value ^ np.uint64(trees.set_words[i])) * np.uint64(0x9E3779B97F4A7C15)
+    return np.int64(value >> np.uint64(32)) & (4 * MOST_SETS - 1)
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
 def columns_of(trees: BoostedNodes, d: int) -> Columns:
     """Return the columns for trees of ``d`` features."""
     is_compared = np.zeros(d, np.bool_)
     of_split = trees.feature.copy()
     sets = np.empty(MOST_SETS, np.int64)
+    places = np.full(4 * MOST_SETS, np.int64(-1))  # columns, at their hash or behind it
     n = 0
     for split in range(trees.left.size):
         if not trees.kind[split] & CATEGORICAL:
             is_compared[trees.feature[split]] = True
             continue
-        c = 0
-        while c < n and not is_same_set(split, sets[c], trees):
-            c += 1
-        if c == n < MOST_SETS:
-            sets[c] = split
+        place = hash_of_set(split, trees)
+        while places[place] >= 0 and not is_same_set(split, sets[places[place]], trees):
+            place = (place + 1) & (places.size - 1)
+        if places[place] < 0 and n < MOST_SETS:
+            sets[n] = split
+            places[place] = n
             n += 1
-        of_split[split] = d + c if c < n else -1
+        of_split[split] = d + places[place] if places[place] >= 0 else -1
     return Columns(is_compared, of_split, sets[:n])
 
 
