@@ -271,7 +271,7 @@ class CascadeForestBase(SaveMixin, NamedEstimatorsMixin, BaseEstimator):
     def _layers(self, n_columns: int | None = None) -> list[NamedEstimators]:
         """Return the estimators of each layer; the last entry is that of all layers that follow."""
         if self.estimators is not None:
-            return [self.estimators]
+            return [list(self.estimators)]
         return default_layers(
             self._task, preset=self.preset, n_estimators=self.n_estimators, n_columns=n_columns
         )

@@ -33,6 +33,7 @@ from deepforest import (
     GCForestClassifier,
     GCForestRegressor,
     HistForestClassifier,
+    default_estimators,
 )
 from deepforest.estimators import default_layers
 from deepforest.estimators import lightgbm as registered_lightgbm
@@ -643,3 +644,16 @@ def test_layers_of_its_own_are_made_for_the_width_of_the_first_grain(monkeypatch
     forest = GCForestClassifier(windows=[3], n_scan_estimators=2, n_estimators=2, max_layers=1)
     forest.fit(images, y)
     assert widths[-1] == forest.scanner_.transform(images[:1]).shape[1]
+
+
+def test_a_tuple_of_estimators_is_as_good_as_a_list():
+    X, y = np.random.default_rng(0).normal(size=(60, 3)), np.arange(60) % 2
+    layer = default_estimators(n_estimators=3)[:2]
+    said = [
+        CascadeForestClassifier(kind(layer), max_layers=2, n_iter_no_change=2, random_state=0)
+        .fit(X, y)
+        .predict_proba(X)
+        for kind in (list, tuple)
+    ]
+    np.testing.assert_array_equal(*said)
+    assert isinstance(CascadeForestClassifier(tuple(layer))._layers()[0], list)
