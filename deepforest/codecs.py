@@ -192,8 +192,9 @@ def decode_fields(
     return values
 
 
-def array(dtype: str, n_axes: int) -> Codec:
-    """Return the codec of arrays of one dtype and number of axes."""
+def array(dtypes: str | tuple[str, ...], n_axes: int) -> Codec:
+    """Return the codec of arrays of one dtype, or one of some, and one number of axes."""
+    allowed = (dtypes,) if isinstance(dtypes, str) else dtypes
 
     def encode(value: Any, out: Writer) -> Json:
         return out.add_array(_expected(np.asarray(value)))
@@ -202,10 +203,10 @@ def array(dtype: str, n_axes: int) -> Codec:
         return _expected(source.array(node))
 
     def _expected(value: NDArray[Any]) -> NDArray[Any]:
-        if value.dtype != DTYPES[dtype] or value.ndim != n_axes:
+        if value.dtype not in [DTYPES[name] for name in allowed] or value.ndim != n_axes:
             raise ModelFileError(
-                f"an array of {value.dtype} with {value.ndim} axes stands where {dtype} with "
-                f"{n_axes} axes is meant."
+                f"an array of {value.dtype} with {value.ndim} axes stands where "
+                f"{' or '.join(allowed)} with {n_axes} axes is meant."
             )
         return value
 

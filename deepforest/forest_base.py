@@ -177,6 +177,7 @@ class HistForestBase(SaveMixin, BaseEstimator):
         seed: int,
     ) -> tuple[Trees, NDArray[np.float64]]:
         """Grow the trees by the parameters; ``n`` is what shares of the rows refer to."""
+        min_leaf = count_rows(self.min_samples_leaf, n, 1)
         trees, importances = grow_trees(
             codes,
             bins,
@@ -188,8 +189,9 @@ class HistForestBase(SaveMixin, BaseEstimator):
                 "random_splits": self.splitter == "random",
                 "max_features": count_features(self.max_features, len(codes.offset)),
                 "max_depth": NO_LIMIT if self.max_depth is None else self.max_depth,
-                "min_samples_split": count_rows(self.min_samples_split, n, 2),
-                "min_samples_leaf": count_rows(self.min_samples_leaf, n, 1),
+                # A node of fewer than two leaves' rows has no split: it is not even searched.
+                "min_samples_split": max(count_rows(self.min_samples_split, n, 2), 2 * min_leaf),
+                "min_samples_leaf": min_leaf,
             },
             seed=seed,
             n_jobs=self.n_jobs,

@@ -43,7 +43,8 @@ class Trees:
     leaf : array of int32, shape (n_nodes,)
         Of a leaf a class, or ``~r`` for row ``r`` of ``leaf_values``. Of a split on a categorical
         feature its row of ``left_sets``.
-    leaf_values : array of float64, shape (n_mixed_leaves, n_outputs)
+    leaf_values : array of float32 or float64, shape (n_mixed_leaves, n_outputs)
+        Shares of classes (float32 does for them) or targets (float64).
     left_sets : array of uint32, shape (n_categorical_splits, 8)
         One bit for each category that goes left.
     bins : Bins
@@ -57,7 +58,7 @@ class Trees:
     code: NDArray[np.uint8]
     missing_left: NDArray[np.bool_]
     leaf: NDArray[np.int32]
-    leaf_values: NDArray[np.float64]
+    leaf_values: NDArray[Any]
     left_sets: NDArray[np.uint32]
     bins: Bins
 
@@ -206,7 +207,7 @@ def _chunks(n: int, size: int) -> list[slice]:
 
 def _votes(
     forest: Any,
-    leaf_values: NDArray[np.float64],
+    leaf_values: NDArray[Any],
     X: NDArray[Any],
     careful: bool,
     bags: NDArray[np.uint8],

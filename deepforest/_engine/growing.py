@@ -279,18 +279,23 @@ def grow_nodes(
 
 @njit(**KERNEL)
 def fill_leaves(
-    bag: Bag, rows: NDArray[np.int32], mixed: NDArray[np.int32], leaf_values: NDArray[np.float64]
+    bag: Bag,
+    rows: NDArray[np.int32],
+    mixed: NDArray[np.int32],
+    totals: NDArray[np.float64],
+    leaf_values: NDArray[np.float32],
 ) -> None:
-    """Write into ``leaf_values`` the shares of the classes in each mixed leaf."""
+    """Write into ``leaf_values`` the shares of the classes in each mixed leaf.
+
+    ``totals`` are room for the sums, in full precision.
+    """
     for leaf in range(mixed.shape[0]):
-        total_weight = 0.0
-        for k in range(leaf_values.shape[1]):
-            leaf_values[leaf, k] = 0.0
+        totals[:] = 0
         for i in range(mixed[leaf, 0], mixed[leaf, 1]):
-            leaf_values[leaf, bag.y[rows[i]]] += bag.weight[rows[i]]
-            total_weight += bag.weight[rows[i]]
-        for k in range(leaf_values.shape[1]):
-            leaf_values[leaf, k] /= total_weight
+            totals[bag.y[rows[i]]] += bag.weight[rows[i]]
+        total_weight = totals.sum()
+        for k in range(totals.size):
+            leaf_values[leaf, k] = totals[k] / total_weight
 
 
 def grow_classes(
@@ -320,6 +325,7 @@ def grow_classes(
         np.empty(n_classes, np.int32),
         np.zeros(padded(n_classes), np.float32),
     )
+    totals = np.empty(n_classes, np.float64)
     nodes = make_nodes(n_rows, table.offset.size, table.is_categorical.any())
     n_nodes, n_mixed, n_left_sets = grow_nodes(
         table,
@@ -328,7 +334,7 @@ def grow_classes(
         rules,
         np.arange(table.offset.size, dtype=np.int32),
         node_rows,
-        np.empty(n_classes, np.float64),
+        totals,
         make_scratch(n_rows, n_classes, node_rows.weight),
         make_split(),
         np.empty(n_rows, np.uint8),
@@ -336,6 +342,6 @@ def grow_classes(
         nodes,
         state,
     )
-    leaf_values = np.empty((n_mixed, n_classes))
-    fill_leaves(bag, rows, nodes.mixed[:n_mixed], leaf_values)
+    leaf_values = np.empty((n_mixed, n_classes), np.float32)
+    fill_leaves(bag, rows, nodes.mixed[:n_mixed], totals, leaf_values)
     return make_tree(nodes, n_nodes, n_left_sets, leaf_values)

@@ -142,7 +142,7 @@ def find_leaves(
 @njit(nogil=True, cache=True, error_model="numpy")
 def add_leaves(
     leaf: NDArray[np.int32],
-    leaf_values: NDArray[np.float64],
+    leaf_values: NDArray[Any],
     rows: NDArray[np.int32],
     leaves: NDArray[np.int32],
     out: NDArray[Any],
@@ -162,7 +162,7 @@ def add_votes(
     flat: NDArray[Any],
     base: NDArray[np.int64],
     forest: Forest,
-    leaf_values: NDArray[np.float64],
+    leaf_values: NDArray[Any],
     careful: bool,
     bags: NDArray[np.uint8],
     out: NDArray[Any],
