@@ -8,6 +8,7 @@ has no score, and its model ranks last on the set.
 """
 
 import argparse
+from itertools import product
 from pathlib import Path
 
 import matplotlib
@@ -16,6 +17,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.transforms import Bbox
 from rivals import BUDGET, MODELS
 from runs import read
 from suite import EVALUATION, SINGLE
@@ -221,6 +223,27 @@ def report(runs: pd.DataFrame) -> str:
     return "\n".join(lines) + "\n"
 
 
+def name_points(axis: plt.Axes, x: pd.Series, y: pd.Series) -> None:
+    """Write the models' names beside their points, each where it covers no other and no point."""
+    points = axis.transData.transform(np.column_stack([x, y]))
+    taken = [Bbox.from_bounds(across - 4, up - 4, 8, 8) for across, up in points]
+    for model in x.index:
+        name = axis.annotate(
+            model.removesuffix("_stopped"),
+            (x[model], y[model]),
+            xytext=(0, 0),
+            textcoords="offset points",
+            fontsize=7,
+            color="tab:red" if model == "cascade" else "tab:gray",
+        )
+        for side, place in product(("left", "right"), (3, -9, 11, -17)):
+            name.set(ha=side, position=(7 if side == "left" else -7, place))
+            box = name.get_window_extent()
+            if not any(box.overlaps(other) for other in taken):
+                break
+        taken.append(box)
+
+
 def picture(table: pd.DataFrame, path: Path) -> None:
     """Draw mean rank against seconds, a panel a score."""
     figure, axes = plt.subplots(1, 3, figsize=(14, 4.5), layout="constrained", sharey=True)
@@ -231,18 +254,13 @@ def picture(table: pd.DataFrame, path: Path) -> None:
             color = "tab:red" if model == "cascade" else "tab:gray"
             stopped = model.endswith("_stopped")
             axis.plot(seconds[model], ranks[model], "o", color=color, mfc="w" if stopped else color)
-            axis.annotate(
-                model.removesuffix("_stopped"),
-                (seconds[model], ranks[model]),
-                xytext=(5, 3),
-                textcoords="offset points",
-                fontsize=7,
-                color=color,
-            )
-        axis.margins(x=0.25)  # for the names
+        axis.margins(x=0.35)  # for the names
         axis.set(xscale="log", xlabel="median fit time / RandomForest(500)'s", title=TITLES[metric])
     axes[0].set_ylabel("mean rank (open: with early stopping)")
     axes[0].invert_yaxis()
+    figure.draw_without_rendering()  # so that places are known
+    for axis, metric in zip(axes, SCORES, strict=True):
+        name_points(axis, seconds, table[f"rank {TITLES[metric]}"])
     figure.savefig(path, dpi=120)
     plt.close(figure)
 

@@ -57,6 +57,25 @@ def digits():
     return train_test_split(X.astype(np.uint8), y, test_size=0.5, random_state=0)
 
 
+@pytest.mark.parametrize("Forest", FORESTS)
+def test_nodes_too_small_for_two_leaves_are_not_searched(Forest, digits):
+    # A search would draw features, and the trees' later draws would be others.
+    X, _, y, _ = digits
+    one = Forest(3, min_samples_leaf=10, random_state=0).fit(X, y)
+    other = Forest(3, min_samples_leaf=10, min_samples_split=20, random_state=0).fit(X, y)
+    np.testing.assert_array_equal(one.trees_.feature, other.trees_.feature)
+    np.testing.assert_array_equal(one.trees_.code, other.trees_.code)
+
+
+def test_shares_of_classes_take_half_the_room_of_targets(digits):
+    X, _, y, _ = digits
+    classes = HistForestClassifier(3, min_samples_leaf=5, random_state=0).fit(X, y)
+    values = HistForestRegressor(3, min_samples_leaf=5, random_state=0).fit(X, y)
+    assert classes.trees_.leaf_values.dtype == np.float32
+    assert values.trees_.leaf_values.dtype == np.float64
+    np.testing.assert_allclose(classes.predict_proba(X).sum(axis=1), 1, rtol=1e-6)
+
+
 def test_one_tree_without_chance_is_scikit_learns():
     rng = np.random.default_rng(0)
     X = np.column_stack([rng.permutation(200) for _ in range(3)]).astype(np.float32)
