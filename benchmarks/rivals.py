@@ -69,11 +69,14 @@ def cascade(task: Task, preset: str = "balanced", max_time: float | None = None)
     return Fitted(model.fit(pixels_or_frame(task.X), task.y), pixels_or_frame)
 
 
-def cascade_for_pixels(task: Task) -> Fitted:
-    """Fit two extra-trees a layer, a tenth of the pixels at each split (docs/default.md)."""
+def layers_for_pixels() -> dict[str, Any]:
+    """Return parameters: two extra-trees that try a tenth of the pixels (docs/default.md)."""
     forest = HistForestClassifier(100, splitter="random", max_features=0.1)
-    layer = [("extra_trees_1", forest), ("extra_trees_2", forest)]
-    model = CascadeForestClassifier(layer, max_layers=6, n_jobs=N_JOBS, random_state=task.seed)
+    return {"estimators": [("extra_trees_1", forest), ("extra_trees_2", forest)], "max_layers": 6}
+
+
+def cascade_for_pixels(task: Task) -> Fitted:
+    model = CascadeForestClassifier(**layers_for_pixels(), n_jobs=N_JOBS, random_state=task.seed)
     return Fitted(model.fit(as_numbers(task.X), task.y), as_numbers)
 
 

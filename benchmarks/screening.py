@@ -2,10 +2,12 @@
 
     python benchmarks/screening.py [--sets pendigits shuttle ...] [--presets balanced best]
         [--rows N] [--screening 0.999]
+    python benchmarks/screening.py --sets mnist_60000 --presets pixels
 
 A cascade of each preset with and without `screening`, in turns, on the same rows and seeds: the
 original splits of pendigits and MNIST (pixels, 10,000 drawn rows and all 60,000), and for
-shuttle a third of the rows as test rows, drawn anew for each seed. Runs what is not in
+shuttle a third of the rows as test rows, drawn anew for each seed. "pixels" is no preset but
+the layers of `rivals.layers_for_pixels`. Runs what is not in
 results/screening.jsonl yet and writes results/screening.md. `--rows` caps the training rows,
 to try the script; its results go to stdout only.
 """
@@ -19,6 +21,7 @@ from pathlib import Path
 import numpy as np
 from datasets import arrays
 from numpy.typing import NDArray
+from rivals import layers_for_pixels
 from sklearn.metrics import log_loss
 from sklearn.model_selection import train_test_split
 
@@ -28,6 +31,7 @@ RESULTS = Path(__file__).parent / "results" / "screening.jsonl"
 SETS = ("pendigits", "shuttle", "mnist_10000", "mnist_60000")
 SEEDS = (0, 1, 2)
 PRESETS = ("balanced", "best")
+PIXELS = "pixels"
 
 
 def rows_of(name: str, seed: int) -> tuple[NDArray, NDArray, NDArray, NDArray]:
@@ -52,8 +56,9 @@ def run(
         )
         known = np.isin(y_test, y_train)
         X_test, y_test = X_test[known], y_test[known]
+    layers = layers_for_pixels() if preset == PIXELS else {"preset": preset}
     cascade = CascadeForestClassifier(
-        preset=preset,
+        **layers,
         screening=screening,
         n_jobs=args.n_jobs,
         random_state=seed,
@@ -127,7 +132,7 @@ def table(results: list[dict], screening: float) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sets", nargs="+", default=SETS, choices=SETS)
-    parser.add_argument("--presets", nargs="+", default=PRESETS, choices=PRESETS)
+    parser.add_argument("--presets", nargs="+", default=PRESETS, choices=(*PRESETS, PIXELS))
     parser.add_argument("--seeds", nargs="+", type=int, default=SEEDS)
     parser.add_argument("--rows", type=int)
     parser.add_argument("--screening", type=float, default=0.999)
