@@ -64,8 +64,10 @@ def test_coverage_where_the_noise_depends_on_the_row():
     low, middle, high = cascade.predict_quantiles(X[3000:]).T
     inside = (low <= y[3000:]) & (y[3000:] <= high)
     wide = X[3000:, 0] > 0.5
+    assert inside.mean() == pytest.approx(0.9, abs=0.04)
+    # In each part only about so: leaves near the border hold targets of both.
     for part in (wide, ~wide):
-        assert inside[part].mean() == pytest.approx(0.9, abs=0.06)
+        assert inside[part].mean() == pytest.approx(0.9, abs=0.08)
     assert np.median((high - low)[wide]) > 3 * np.median((high - low)[~wide])
     assert np.mean(y[3000:] <= middle) == pytest.approx(0.5, abs=0.03)
 
