@@ -94,7 +94,12 @@ class BoostedTrees:
         out = np.zeros((len(X), self.n_outputs))
         # LightGBM rounds what is neither float64 nor float32 to float32.
         values = X if X.dtype == np.float64 else X.astype(np.float32, copy=False)
-        boosting.add_trees(np.ascontiguousarray(values), nodes, out)
+        values = np.ascontiguousarray(values)
+        if len(X) < boosting.FEW_ROWS:
+            boosting.add_leaf_values(values, nodes, out)
+        else:
+            limits = rounded_down(self.threshold, values.dtype)
+            boosting.add_trees(values, nodes, limits, out)
         if self.average:
             out /= len(self.roots) // self.n_outputs
         # numpy's exp may differ from the C library's, which LightGBM takes, in the last bit.
@@ -107,6 +112,16 @@ class BoostedTrees:
         elif self.link == "square":
             out = np.copysign(out * out, out)
         return out
+
+
+def rounded_down(values: NDArray[np.float64], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Return the largest numbers of a type that are not above the values.
+
+    A number of that type is at most a value if it is at most this.
+    """
+    with np.errstate(over="ignore"):
+        rounded = values.astype(dtype)
+        return np.where(rounded > values, np.nextafter(rounded, dtype.type(-np.inf)), rounded)
 
 
 def read_lightgbm(text: str) -> BoostedTrees:

@@ -70,6 +70,9 @@ def check_boosted(trees: BoostedTrees) -> None:
         inside = np.where(children < 0, children >= -n_leaves, children > places)
         if not (inside & (children < n_splits)).all():
             raise ValueError("a split has a child that is not there")
+    every = np.concatenate([trees.left, trees.right, roots])
+    if len(np.unique(every)) < len(every):
+        raise ValueError("a split or leaf has two parents")
     if (roots >= n_splits).any() or (roots < -n_leaves).any():
         raise ValueError("a tree begins where nothing is")
     if (trees.feature < 0).any() or (trees.feature >= trees.n_features).any():
@@ -78,6 +81,8 @@ def check_boosted(trees: BoostedTrees) -> None:
         raise ValueError("the sets of categories do not fit their words")
     if (np.diff(trees.set_starts) < 0).any():
         raise ValueError("the sets of categories do not follow each other")
+    if np.isnan(trees.threshold).any():
+        raise ValueError("a split has no threshold")
     numbers = trees.threshold[categorical]
     if not ((numbers >= 0) & (numbers < n_sets)).all():
         raise ValueError("a split asks for a set that is not there")

@@ -19,6 +19,9 @@ BLOCK_BYTES = 2**19
 BLOCK_ROWS = 512
 """Blocks are a multiple of so many rows, which are whole bytes of a bag."""
 
+Readable = tuple[Any, NDArray[np.uint32] | None, NDArray[np.bool_] | None]
+"""A `predicting.Forest` with ``sets`` and ``missing_left`` as `predicting.find_leaves` has them."""
+
 
 @dataclass(frozen=True, eq=False)
 class Trees:
@@ -62,29 +65,33 @@ class Trees:
     left_sets: NDArray[np.uint32]
     bins: Bins
 
-    def _forest(self, dtype: type, offset: NDArray[np.int64] | None = None) -> Any:
-        """Return the nodes as prediction reads them.
+    def _readable(self, X: NDArray[Any], offset: NDArray[np.int64] | None = None) -> Readable:
+        """Return the nodes as prediction reads them for values like those of ``X``.
 
-        ``dtype`` is that of the values; ``offset`` where each feature stands behind the first
-        value of its row, or None where features stand in their order.
+        ``offset`` is where each feature stands behind the first value of its row, or None where
+        features stand in their order.
         """
-        from deepforest._engine.predicting import NODE_CODE, NODE_REAL, Forest
+        from deepforest._engine.predicting import MISSING_LEFT, NODE_CODE, NODE_REAL, Forest
 
-        coded = dtype == np.uint8
-        nodes = np.empty(self.feature.size, NODE_CODE if coded else NODE_REAL)
-        nodes["threshold"] = self.code if coded else self.threshold
+        sets = missing_left = None
+        threshold: NDArray[Any] = self.threshold
+        if X.dtype == np.uint8:
+            threshold = self.code.astype(np.int32)
+            if self._needs_care(X):
+                raised = self.missing_left & self.bins.keeps_missing[self.feature]
+                raised &= self.feature >= 0
+                threshold[raised] += MISSING_LEFT + 1
+                is_set = self.bins.is_categorical[self.feature] & (self.feature >= 0)
+                threshold[is_set] = ~self.leaf[is_set]
+                sets = self.left_sets if len(self.left_sets) else np.zeros((1, 8), np.uint32)
+        elif self._needs_care(X):
+            missing_left = self.missing_left
+        nodes = np.empty(self.feature.size, NODE_CODE if X.dtype == np.uint8 else NODE_REAL)
+        nodes["threshold"] = threshold
         nodes["left"] = self.children_left
         feature = np.maximum(self.feature, 0)
         nodes["offset"] = feature if offset is None else offset[feature]
-        return Forest(
-            nodes,
-            self.roots,
-            self.missing_left,
-            self.bins.keeps_missing[self.feature],
-            self.bins.is_categorical[self.feature],
-            self.leaf,
-            self.left_sets,
-        )
+        return Forest(nodes, self.roots, self.leaf), sets, missing_left
 
     def votes(
         self, X: NDArray[Any], n_outputs: int, n_jobs: int | None, bags: Any = None
@@ -105,13 +112,13 @@ class Trees:
         sums : array of float64, shape (n_samples, n_outputs)
         counts : array of int64, shape (n_samples,)
         """
-        forest, careful = self._forest(X.dtype.type), self._needs_care(X)
+        readable = self._readable(X)
         if bags is None:
             packed = np.empty((0, 0), np.uint8)
         else:
             packed = np.asarray(bags)
         parts = Parallel(n_jobs=n_jobs, prefer="threads")(
-            delayed(_votes)(forest, self.leaf_values, X, careful, packed, chunk, n_outputs)
+            delayed(_votes)(readable, self.leaf_values, X, packed, chunk, n_outputs)
             for chunk in _shares(len(X), n_jobs)
         )
         sums, counts = zip(*parts, strict=True)
@@ -139,8 +146,7 @@ class Trees:
         """
         from deepforest._engine.predicting import add_votes
 
-        forest = self._forest(np.uint8, windows.offset)
-        careful = self._needs_care(windows.codes)
+        forest, sets, missing_left = self._readable(windows.codes, windows.offset)
         flat, n_windows = windows.codes.ravel(), len(windows.base)
 
         def votes(arrays: slice) -> NDArray[np.float64]:
@@ -151,7 +157,9 @@ class Trees:
                 packed = np.packbits(np.repeat(bags[:, arrays], n_windows, axis=1), axis=1)
             sums = np.zeros((len(base), n_outputs))
             counts = np.zeros(len(base), np.int64)
-            add_votes(flat, base, forest, self.leaf_values, careful, packed, sums, counts)
+            add_votes(
+                flat, base, forest, self.leaf_values, sets, missing_left, packed, sums, counts
+            )
             with np.errstate(invalid="ignore"):
                 sums /= counts[:, None]
             return sums.reshape(len(first), n_windows, n_outputs)
@@ -160,9 +168,9 @@ class Trees:
 
     def leaves(self, X: NDArray[Any], n_jobs: int | None) -> NDArray[np.int32]:
         """Return the leaf that each row falls into, by its number in its tree; (n, trees)."""
-        forest, careful = self._forest(X.dtype.type), self._needs_care(X)
+        readable = self._readable(X)
         parts = Parallel(n_jobs=n_jobs, prefer="threads")(
-            delayed(_leaves)(forest, X, careful, chunk) for chunk in _shares(len(X), n_jobs)
+            delayed(_leaves)(readable, X, chunk) for chunk in _shares(len(X), n_jobs)
         )
         return np.concatenate(parts) - self.roots
 
@@ -206,10 +214,9 @@ def _chunks(n: int, size: int) -> list[slice]:
 
 
 def _votes(
-    forest: Any,
+    readable: Readable,
     leaf_values: NDArray[Any],
     X: NDArray[Any],
-    careful: bool,
     bags: NDArray[np.uint8],
     rows: slice,
     n_outputs: int,
@@ -217,6 +224,7 @@ def _votes(
     """Return sums and counts of ``Trees.votes`` for a slice of the rows."""
     from deepforest._engine.predicting import add_votes
 
+    forest, sets, missing_left = readable
     n = rows.stop - rows.start
     sums = np.zeros((n, n_outputs))
     counts = np.zeros(n, np.int64)
@@ -228,7 +236,8 @@ def _votes(
             base,
             forest,
             leaf_values,
-            careful,
+            sets,
+            missing_left,
             bags[:, first >> 3 : (first + part.stop - part.start + 7) >> 3],
             sums[part],
             counts[part],
@@ -236,16 +245,17 @@ def _votes(
     return sums, counts
 
 
-def _leaves(forest: Any, X: NDArray[Any], careful: bool, rows: slice) -> NDArray[np.int32]:
+def _leaves(readable: Readable, X: NDArray[Any], rows: slice) -> NDArray[np.int32]:
     """Return the leaves of a slice of the rows; (rows, trees)."""
     from deepforest._engine.predicting import find_leaves
 
+    forest, sets, missing_left = readable
     n = rows.stop - rows.start
     out = np.empty((n, forest.roots.size), np.int32)
     for part in _chunks(n, _block_rows(X)):
         flat, base = _by_rows(X[rows][part])
         leaves = np.empty((forest.roots.size, base.size), np.int32)
-        find_leaves(flat, base, forest, careful, leaves)
+        find_leaves(flat, base, forest, sets, missing_left, leaves)
         out[part] = leaves.T
     return out
 

@@ -22,6 +22,7 @@ SETTINGS = {
     "dart": {"boosting_type": "dart"},
     "sets of categories": {"max_cat_to_onehot": 1, "min_data_per_group": 2, "cat_smooth": 1},
     "stumps": {"num_leaves": 2},
+    "many leaves": {"num_leaves": 80, "min_child_samples": 1},
     "no splits": {"min_child_samples": 10_000},
     "steep sigmoid": {"sigmoid": 2.0},
 }
@@ -220,7 +221,7 @@ def boosted_trees(draw):
     n_outputs, rounds, n_features, n_sets = draw(st.tuples(*[st.integers(1, 3)] * 4))
     roots, left, right, n_leaves = [], [], [], 0
     for _ in range(n_outputs * rounds):
-        n_splits = int(rng.integers(0, 6))
+        n_splits = int(rng.choice([*range(6), 31, 32, 50]))
         first = len(left)
         roots.append(first if n_splits else ~n_leaves)
         leaves = list(range(n_leaves, n_leaves + n_splits + 1))
@@ -238,7 +239,7 @@ def boosted_trees(draw):
             side[at] = ~leaf
     n_splits = len(left)
     kind = rng.integers(0, 16, n_splits).astype(np.uint8)
-    threshold = rng.choice([-1.0, 0.0, 1e-36, 0.5, np.inf], n_splits)
+    threshold = rng.choice([-np.inf, -1e300, -1.0, 0.0, 1e-36, 0.1, 0.5, 1e300, np.inf], n_splits)
     threshold[kind & 1 == 1] = rng.integers(0, n_sets, (kind & 1).sum())
     starts = np.concatenate([[0], rng.integers(0, 3, n_sets).cumsum()])
     return BoostedTrees(
@@ -259,7 +260,7 @@ def boosted_trees(draw):
     )
 
 
-VALUES = [-1.5, -1.0, -0.5, 0.0, 1e-36, 0.5, 1.0, 31.0, 32.0, 1e10, np.nan, np.inf, -np.inf]
+VALUES = [-1.5, -1.0, -0.5, 0.0, 1e-36, 0.1, 0.5, 1.0, 31.0, 32.0, 1e10, np.nan, np.inf, -np.inf]
 
 
 @settings(max_examples=100, deadline=None)
@@ -327,7 +328,8 @@ def changed(array, place, value):
         ("set_starts", 0, -1, "words"),
         ("set_starts", -1, 10**6, "words"),
         ("set_starts", 1, -5, "follow"),
-        ("leaf_values", 0, np.nan, "finite"),
+        ("leaf_values", 0, np.nan, "finite number"),
+        ("threshold", 0, np.nan, "no threshold"),
     ],
 )
 def test_trees_that_would_leave_the_arrays_are_refused(name, place, value, message):
@@ -341,11 +343,17 @@ def test_sets_and_lengths_are_checked():
     trees = some_trees()
     categorical = np.flatnonzero(trees.kind & 1)
     assert len(categorical)
-    for number in (-1.0, 1e300, np.nan, float(len(trees.set_starts) - 1)):
+    for number in (-1.0, 1e300, float(len(trees.set_starts) - 1)):
         with pytest.raises(ValueError, match="set that is not there"):
             check_boosted(
                 replace(trees, threshold=changed(trees.threshold, categorical[0], number))
             )
+    # Laid out node by node, what has two parents would need more room than there is.
+    for name in ("left", "right"):
+        children = getattr(trees, name)
+        for child in (children[children < 0][-1], children[children >= 0][-1]):
+            with pytest.raises(ValueError, match="two parents"):
+                check_boosted(replace(trees, **{name: changed(children, 0, child)}))
     for name in ("right", "feature", "threshold", "kind"):
         with pytest.raises(ValueError, match="unequal"):
             check_boosted(replace(trees, **{name: getattr(trees, name)[:-1]}))

@@ -15,8 +15,6 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from deepforest._engine.candidate import MISSING
-from deepforest._engine.categories import in_set
 from deepforest._engine.random import KERNEL
 
 
@@ -25,48 +23,41 @@ class Forest(NamedTuple):
 
     nodes: NDArray[Any]  # (nodes,) threshold, left, offset (of the feature), as NODE_* below
     roots: NDArray[np.int32]  # (trees,)
-    missing_left: NDArray[np.bool_]  # (nodes,)
-    keeps_missing: NDArray[np.bool_]  # (nodes,) code 255 of the node's feature means missing
-    is_categorical: NDArray[np.bool_]  # (nodes,) the node splits on a set
     leaf: NDArray[np.int32]  # (nodes,) as in growing.Tree
-    left_sets: NDArray[np.uint32]  # (sets, 8)
 
 
 # Fields of 4 bytes: numba reads records faster when nothing is padded.
 NODE_REAL = np.dtype([("threshold", np.float32), ("left", np.int32), ("offset", np.int32)])
 NODE_CODE = np.dtype([("threshold", np.int32), ("left", np.int32), ("offset", np.int32)])
 
-
-@njit(nogil=True, cache=True, error_model="numpy")
-def fall_with_care(
-    flat: NDArray[Any],
-    base: NDArray[np.int64],
-    forest: Forest,
-    root: int,
-    leaves: NDArray[np.int32],
-) -> None:
-    """As ``fall``, where values are missing or features categorical."""
-    nodes = forest.nodes
-    for i in range(base.size):
-        node = root
-        while nodes[node]["left"] != node:
-            x = flat[base[i] + nodes[node]["offset"]]
-            if forest.is_categorical[node]:
-                left = in_set(forest.left_sets[forest.leaf[node]], np.int64(x))
-            elif x != x or (forest.keeps_missing[node] and x == MISSING):
-                left = forest.missing_left[node]
-            else:
-                left = x <= nodes[node]["threshold"]
-            node = np.int64(nodes[node]["left"]) + (not left)
-        leaves[i] = node
+MISSING_LEFT = 256  # in a threshold of codes, beside the code
 
 
 @njit(**KERNEL)
-def next_node(flat: NDArray[Any], base: int, nodes: NDArray[Any], node: int) -> np.int32:
+def goes_right(code: int, threshold: int, sets: NDArray[np.uint32]) -> bool:
+    """Return whether a code goes right where codes may be categories or missing.
+
+    A threshold below 0 is ``~set``. With ``MISSING_LEFT`` codes are taken round by one, which makes
+    the largest one, that for missing values, the smallest; the threshold has been raised by one.
+    Both answers are worked out: a branch between them would be guessed wrong.
+    """
+    is_set = threshold < 0
+    number = ~threshold if is_set else 0
+    outside = (sets[number, code >> 5] >> np.uint32(code & 31)) & np.uint32(1) == 0
+    above = (code + (threshold >> 8)) & 255 > threshold & 255
+    return outside if is_set else above
+
+
+@njit(**KERNEL)
+def next_node(flat: NDArray[Any], base: int, nodes: NDArray[Any], node: int, sets: Any) -> np.int32:
     """Return the child that a row goes to; of a leaf the leaf itself."""
     step = nodes[np.uint64(node)]
     x = flat[np.uint64(base + step["offset"])]
-    return np.int32(step["left"] + np.int32(x > step["threshold"]))
+    if sets is None:
+        right = not (x <= step["threshold"])  # NaN goes right
+    else:
+        right = goes_right(np.int32(x), step["threshold"], sets)
+    return np.int32(step["left"] + np.int32(right))
 
 
 @njit(**KERNEL)
@@ -76,9 +67,11 @@ def fall(
     nodes: NDArray[Any],
     root: int,
     leaves: NDArray[np.int32],
+    sets: Any,
 ) -> None:
-    """Write into ``leaves`` the leaf of each row. Nothing is missing, no feature is categorical.
+    """Write into ``leaves`` the leaf of each row. No real value is missing.
 
+    ``sets`` (sets, 8) are the sets of categories if codes may be missing or categories, or None.
     Rows go down eight at a time, in eight variables: the loads of one do not wait for another's.
     """
     n = base.size
@@ -86,7 +79,7 @@ def fall(
         for i in range(n):
             node = np.int32(root)
             while nodes[node]["left"] != node:
-                node = next_node(flat, base[i], nodes, node)
+                node = next_node(flat, base[i], nodes, node, sets)
             leaves[i] = node
         return
     for group in range(0, n, 8):
@@ -102,14 +95,14 @@ def fall(
         a0 = a1 = a2 = a3 = a4 = a5 = a6 = a7 = np.int32(root)
         moved = np.int32(1)
         while moved != 0:
-            f0 = next_node(flat, b0, nodes, a0)
-            f1 = next_node(flat, b1, nodes, a1)
-            f2 = next_node(flat, b2, nodes, a2)
-            f3 = next_node(flat, b3, nodes, a3)
-            f4 = next_node(flat, b4, nodes, a4)
-            f5 = next_node(flat, b5, nodes, a5)
-            f6 = next_node(flat, b6, nodes, a6)
-            f7 = next_node(flat, b7, nodes, a7)
+            f0 = next_node(flat, b0, nodes, a0, sets)
+            f1 = next_node(flat, b1, nodes, a1, sets)
+            f2 = next_node(flat, b2, nodes, a2, sets)
+            f3 = next_node(flat, b3, nodes, a3, sets)
+            f4 = next_node(flat, b4, nodes, a4, sets)
+            f5 = next_node(flat, b5, nodes, a5, sets)
+            f6 = next_node(flat, b6, nodes, a6, sets)
+            f7 = next_node(flat, b7, nodes, a7, sets)
             moved = (f0 ^ a0) | (f1 ^ a1) | (f2 ^ a2) | (f3 ^ a3)
             moved |= (f4 ^ a4) | (f5 ^ a5) | (f6 ^ a6) | (f7 ^ a7)
             a0, a1, a2, a3, a4, a5, a6, a7 = f0, f1, f2, f3, f4, f5, f6, f7
@@ -124,19 +117,42 @@ def fall(
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
+def fall_with_care(
+    flat: NDArray[Any],
+    base: NDArray[np.int64],
+    nodes: NDArray[Any],
+    root: int,
+    leaves: NDArray[np.int32],
+    missing_left: NDArray[np.bool_],
+) -> None:
+    """As ``fall``, where real values are missing. ``missing_left`` (nodes,) says where they go."""
+    for i in range(base.size):
+        node = root
+        while nodes[node]["left"] != node:
+            x = flat[base[i] + nodes[node]["offset"]]
+            left = missing_left[node] if x != x else x <= nodes[node]["threshold"]
+            node = np.int64(nodes[node]["left"]) + (not left)
+        leaves[i] = node
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
 def find_leaves(
     flat: NDArray[Any],
     base: NDArray[np.int64],
     forest: Forest,
-    careful: bool,
+    sets: Any,
+    missing_left: Any,
     out: NDArray[Any],
 ) -> None:
-    """Write into ``out`` (trees, n), int32, the number of each row's leaf."""
+    """Write into ``out`` (trees, n), int32, the number of each row's leaf.
+
+    ``sets`` are as in ``fall``; ``missing_left`` as in ``fall_with_care``, or None.
+    """
     for t in range(forest.roots.size):
-        if careful:
-            fall_with_care(flat, base, forest, forest.roots[t], out[t])
+        if missing_left is None:
+            fall(flat, base, forest.nodes, forest.roots[t], out[t], sets)
         else:
-            fall(flat, base, forest.nodes, forest.roots[t], out[t])
+            fall_with_care(flat, base, forest.nodes, forest.roots[t], out[t], missing_left)
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -163,16 +179,17 @@ def add_votes(
     base: NDArray[np.int64],
     forest: Forest,
     leaf_values: NDArray[Any],
-    careful: bool,
+    sets: Any,
+    missing_left: Any,
     bags: NDArray[np.uint8],
     out: NDArray[Any],
     counts: NDArray[np.int64],
 ) -> None:
     """Add to ``out`` (n, K) what each tree says of each row, and to ``counts`` (n,) the trees.
 
-    ``bags`` (trees, bytes) has a bit for each row, the first row in the highest bit of the first
-    byte: trees are asked only about rows whose bit is 0. With no bags every tree is asked about
-    every row.
+    ``sets`` and ``missing_left`` are as in ``find_leaves``. ``bags`` (trees, bytes) has a bit for
+    each row, the first row in the highest bit of the first byte: trees are asked only about rows
+    whose bit is 0. With no bags every tree is asked about every row.
     """
     n = base.size
     rows = np.arange(n).astype(np.int32)
@@ -186,10 +203,10 @@ def add_votes(
                 rows[m] = i
                 asked[m] = base[i]
                 m += ((bags[t, i >> 3] >> (7 - (i & 7))) & 1) == 0
-        if careful:
-            fall_with_care(flat, asked[:m], forest, forest.roots[t], leaves)
+        if missing_left is None:
+            fall(flat, asked[:m], forest.nodes, forest.roots[t], leaves, sets)
         else:
-            fall(flat, asked[:m], forest.nodes, forest.roots[t], leaves)
+            fall_with_care(flat, asked[:m], forest.nodes, forest.roots[t], leaves, missing_left)
         add_leaves(forest.leaf, leaf_values, rows[:m], leaves, out)
         for i in range(m):
             counts[rows[i]] += 1
