@@ -40,13 +40,13 @@ class Scratch(NamedTuple):
     keys: NDArray[np.int32]  # (SORT_ROWS,) code << 8 | position
     row_counts: NDArray[np.int32]  # (256,) rows per code
     seen: NDArray[np.uint8]  # (256,) whether a code occurs
-    sums: NDArray[Any]  # (256 * K padded + LANES,) weight per code and class, then waste
+    sums: NDArray[Any]  # weight per code and class, or (K + 1, 256) weight and targets per code
     right: NDArray[Any]  # (K padded,) sums on the right side
     order: NDArray[np.int32]  # (256,) the codes that occur, from right to left
-    square: NDArray[np.float32]  # (256,) sum R_k^2 up to each place of the order
-    left_square: NDArray[np.float32]  # (256,) sum (T_k - R_k)^2
-    weight: NDArray[np.float32]  # (256,) sum R_k
-    score: NDArray[np.float32]  # (256,)
+    square: NDArray[Any]  # (256,) sum R_k^2 up to each place of the order
+    left_square: NDArray[Any]  # (256,) sum (T_k - R_k)^2
+    weight: NDArray[Any]  # (256,) weight of the right side
+    score: NDArray[Any]  # (256,)
     rank: NDArray[np.float64]  # (256,) what categories are ordered by
     left_set: NDArray[np.uint32]  # (8,) categories on the left side, one bit each
     axis: NDArray[np.float64]  # (K,) the direction categories are ordered along
@@ -59,20 +59,20 @@ def padded(n: int) -> int:
     return (n + LANES - 1) // LANES * LANES
 
 
-def make_scratch(n_rows: int, n_sums: int, like: NDArray[Any]) -> Scratch:
-    """Return scratch for nodes of up to ``n_rows`` rows; sums have the dtype of ``like``."""
+def make_scratch(n_rows: int, n_sums: int, sums: NDArray[Any]) -> Scratch:
+    """Return scratch for nodes of up to ``n_rows`` rows, with the dtype of ``sums`` for others."""
     return Scratch(
         np.empty(n_rows, np.uint8),
         np.empty(SORT_ROWS, np.int32),
         np.zeros(256, np.int32),
         np.zeros(256, np.uint8),
-        np.zeros(256 * padded(n_sums) + LANES, like.dtype),
-        np.zeros(padded(n_sums), like.dtype),
+        sums,
+        np.zeros(padded(n_sums), sums.dtype),
         np.empty(256, np.int32),
-        np.empty(256, np.float32),
-        np.empty(256, np.float32),
-        np.empty(256, np.float32),
-        np.empty(256, np.float32),
+        np.empty(256, sums.dtype),
+        np.empty(256, sums.dtype),
+        np.empty(256, sums.dtype),
+        np.empty(256, sums.dtype),
         np.empty(256, np.float64),
         np.zeros(8, np.uint32),
         np.empty(n_sums, np.float64),

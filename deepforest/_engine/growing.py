@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from deepforest._engine.candidate import (
     ANY_ORDER,
     CONSTANT,
+    LANES,
     NO_SPLIT,
     Scratch,
     make_scratch,
@@ -335,7 +336,8 @@ def grow_classes(
         np.arange(table.offset.size, dtype=np.int32),
         node_rows,
         totals,
-        make_scratch(n_rows, n_classes, node_rows.weight),
+        # A row of cells for each code, then the waste cells of `splitting.best_split_classes`.
+        make_scratch(n_rows, n_classes, np.zeros(256 * padded(n_classes) + LANES, np.float32)),
         make_split(),
         np.empty(n_rows, np.uint8),
         np.empty(n_rows, np.int32),

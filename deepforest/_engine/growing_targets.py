@@ -36,8 +36,8 @@ class TargetNode(NamedTuple):
     """The rows of the node at hand."""
 
     address: NDArray[np.int32]  # (rows,) base address of the row
-    value: NDArray[np.float64]  # (rows, K + 1) weight, weight times each target
-    total: NDArray[np.float64]  # (K + 1,) sums of the columns of ``value``
+    value: NDArray[np.float64]  # (K + 1, rows) weight, weight times each target
+    total: NDArray[np.float64]  # (K + 1,) sums of the rows of ``value``
 
 
 @njit(**KERNEL)
@@ -54,11 +54,11 @@ def load_targets(
         r = rows[start + i]
         node.address[i] = bag.base[r] * step
         weight = bag.weight[r]
-        node.value[i, 0] = weight
+        node.value[0, i] = weight
         node.total[0] += weight
         for k in range(bag.y.shape[1]):
             same &= bag.y[r, k] == bag.y[first, k]
-            node.value[i, k + 1] = weight * bag.y[r, k]
+            node.value[k + 1, i] = weight * bag.y[r, k]
             node.total[k + 1] += weight * bag.y[r, k]
     return same
 
@@ -221,7 +221,7 @@ def grow_targets(
     n_rows, n_outputs = bag.y.shape
     node_rows = TargetNode(
         np.empty(n_rows, np.int32),
-        np.empty((n_rows, n_outputs + 1), np.float64),
+        np.empty((n_outputs + 1, n_rows), np.float64),
         np.zeros(n_outputs + 1),
     )
     nodes = make_nodes(n_rows, table.offset.size, table.is_categorical.any())
@@ -234,7 +234,7 @@ def grow_targets(
         np.arange(table.offset.size, dtype=np.int32),
         node_rows,
         leaf_values,
-        make_scratch(n_rows, n_outputs + 1, node_rows.total),
+        make_scratch(n_rows, n_outputs + 1, np.zeros((n_outputs + 1, 256))),
         make_split(),
         np.empty(n_rows, np.uint8),
         np.empty(n_rows, np.int32),

@@ -230,14 +230,19 @@ def scan_classes(
         for block in range(0, stride, LANES):
             scan_block(first, n_codes, block, stride, total, scratch)
     score_places(first, n_codes - 1, stride, total, scratch)
-    score = scratch.score
     if min_leaf > 1:
-        right_rows = 0
-        for p in range(first, n_codes - 1):
-            right_rows += scratch.row_counts[scratch.order[p]]
-            if right_rows < min_leaf or n - right_rows < min_leaf:
-                score[p] = NO_SPLIT
-    return choose_place(first, n_codes - 1, score)
+        forbid_small_sides(n, first, n_codes - 1, min_leaf, scratch)
+    return choose_place(first, n_codes - 1, scratch.score)
+
+
+@njit(**INLINED)
+def forbid_small_sides(n: int, first: int, end: int, min_leaf: int, scratch: Scratch) -> None:
+    """Take their scores from splits of counted codes that leave a side too few rows."""
+    right_rows = 0
+    for p in range(first, end):
+        right_rows += scratch.row_counts[scratch.order[p]]
+        if right_rows < min_leaf or n - right_rows < min_leaf:
+            scratch.score[p] = NO_SPLIT
 
 
 @njit(**INLINED)
