@@ -61,13 +61,18 @@ class Bins:
 
 
 def by_columns(X: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return ``X`` in column-major order, copied block by block: twice as fast as all at once."""
+    """Return ``X`` in column-major order."""
     if X.flags.f_contiguous:
         return X
     codes = np.empty(X.shape, np.uint8, order="F")
-    for start in range(0, len(X), 256):
-        codes[start : start + 256] = X[start : start + 256]
+    copy_by_blocks(X, codes)
     return codes
+
+
+def copy_by_blocks(X: NDArray[np.uint8], out: NDArray[np.uint8]) -> None:
+    """Copy codes to another order: twice as fast as all at once."""
+    for start in range(0, len(X), 256):
+        out[start : start + 256] = X[start : start + 256]
 
 
 def image_bins(n_features: int) -> Bins:

@@ -11,12 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import issparse
 
-from deepforest.bins import MISSING, QUANTILE_ROWS, Bins, by_columns, find_bins, image_bins
+from deepforest.bins import MISSING, QUANTILE_ROWS, Bins, copy_by_blocks, find_bins, image_bins
 from deepforest.sparse import check_codes_fit
 
 COPIES = 3
 """Copies of the codes that a cascade holds at most: of a table by columns, and of the table with
 augmented features by columns and by rows."""
+
+
+CACHE_LINE = 64
+"""Bytes that processors of today read at once."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,14 +38,30 @@ class CodedTable:
     codes: NDArray[np.uint8]
     bins: Bins
 
+    @property
+    def row_step(self) -> int:
+        """Distance of two rows in `padded_rows`: narrow rows lie within one line of the cache."""
+        n_features: int = self.codes.shape[1]
+        return n_features if n_features > CACHE_LINE else 1 << (n_features - 1).bit_length()
+
     @cached_property
+    def padded_rows(self) -> NDArray[np.uint8]:
+        """The codes by rows of ``row_step``, made once for all trees of all forests."""
+        n, n_features = self.codes.shape
+        room = np.empty(n * self.row_step + CACHE_LINE, np.uint8)
+        start = -room.ctypes.data % CACHE_LINE
+        rows = room[start : start + n * self.row_step].reshape(n, self.row_step)
+        copy_by_blocks(self.codes.T, rows.T[:n_features])
+        return rows
+
+    @property
     def by_rows(self) -> NDArray[np.uint8]:
-        """The codes in row-major order, made once for all trees of all forests."""
-        return by_columns(self.codes.T).T
+        """The codes in `padded_rows`."""
+        return self.padded_rows[:, : self.codes.shape[1]]
 
     def forget_rows(self) -> None:
         """Free the row-major codes; they are made again when they are asked for."""
-        self.__dict__.pop("by_rows", None)
+        self.__dict__.pop("padded_rows", None)
 
     def take(self, rows: NDArray[np.intp]) -> CodedTable:
         """Return the table of some rows."""

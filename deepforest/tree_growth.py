@@ -24,6 +24,7 @@ class TreeCodes(NamedTuple):
     flat: NDArray[np.uint8]
     offset: NDArray[np.int64]  # (n_features,)
     near: NDArray[np.uint8]
+    near_step: int
     near_rows: int
 
 
@@ -31,15 +32,15 @@ def codes_of_table(table: CodedTable) -> TreeCodes:
     """Return the codes of a table, for rows with their numbers as addresses."""
     n, n_features = table.codes.shape
     flat, offset = table.codes.T.reshape(-1), np.arange(n_features) * n
-    if table.codes.size >= 2**31:
-        return TreeCodes(flat, offset, flat[:0], 0)
-    return TreeCodes(flat, offset, table.by_rows.reshape(-1), NEAR_ROWS)
+    if n * table.row_step >= 2**31:
+        return TreeCodes(flat, offset, flat[:0], 1, 0)
+    return TreeCodes(flat, offset, table.padded_rows.reshape(-1), table.row_step, NEAR_ROWS)
 
 
 def codes_of_windows(windows: CodedWindows) -> TreeCodes:
     """Return the codes of windows, wherever they lie."""
     flat = windows.codes.reshape(-1)
-    return TreeCodes(flat, windows.offset, flat[:0], 0)
+    return TreeCodes(flat, windows.offset, flat[:0], 1, 0)
 
 
 def grow_trees(
@@ -179,7 +180,8 @@ def _grow(
     from deepforest._engine.growing_targets import grow_targets
 
     base, y, weight, order = rows(number)
-    addresses = Table(codes.flat, base, codes.offset, codes.near, codes.near_rows, *kinds)
+    near = codes.near, codes.near_step, codes.near_rows
+    addresses = Table(codes.flat, base, codes.offset, *near, *kinds)
     limits = Rules(**rules)
     # As in draw_bag.
     with np.errstate(over="ignore"):

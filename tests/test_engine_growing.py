@@ -19,7 +19,7 @@ from deepforest._engine.random import next_random, random_below, tree_state
 def tables(draw):
     """Codes, kinds of features, classes and weights."""
     n = draw(st.integers(1, 70))
-    d = draw(st.integers(1, 4))
+    d = draw(st.sampled_from([1, 2, 3, 4, 11]))
     rng = np.random.default_rng(draw(st.integers(0, 10**6)))
     n_codes = draw(st.sampled_from([2, 3, 6, 200]))
     codes = rng.integers(0, n_codes, (n, d)).astype(np.uint8)
@@ -39,9 +39,9 @@ def rules(d, random_splits=False, max_depth=1000, min_split=2, min_leaf=1):
 
 def as_table(codes, keeps_missing, is_categorical, near_rows=20):
     n, d = codes.shape
-    flat, near = codes.T.reshape(-1), codes.reshape(-1)
+    flat, near = codes.T.reshape(-1), np.pad(codes, ((0, 0), (0, 3))).reshape(-1)
     base, offset = np.arange(n, dtype=np.int32), np.arange(d) * n
-    return Table(flat, base, offset, near, near_rows, keeps_missing, is_categorical)
+    return Table(flat, base, offset, near, d + 3, near_rows, keeps_missing, is_categorical)
 
 
 def grow(data, rule, seed=0, near_rows=20):

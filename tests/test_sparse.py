@@ -118,10 +118,11 @@ def test_a_cascade_of_a_sparse_matrix_is_that_of_its_rows(make, form):
 def test_weights_groups_validation_rows_and_screening_with_sparse_matrices():
     X, dense, y = words(400, d=6, noise=0.3)
     rng = np.random.default_rng(0)
+    screening = {"screening": 0.9, "max_layers": 3, "scoring": "neg_log_loss"}
     for fit, parameters in [
         ({"sample_weight": rng.integers(0, 3, 240)}, {}),
         ({"groups": rng.integers(0, 12, 240)}, {}),
-        ({"X_val": X[240:320], "y_val": y[240:320]}, {"screening": 0.9, "max_layers": 3}),
+        ({"X_val": X[240:320], "y_val": y[240:320]}, screening),
     ]:
         model = cascade(**parameters).fit(X[:240], y[:240], **fit)
         if "X_val" in fit:

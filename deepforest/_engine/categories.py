@@ -31,11 +31,13 @@ def write_left_set(
 
 
 @njit(**KERNEL)
-def draw_left_set(codes: NDArray[np.uint8], n: int, scratch: Scratch, state: RandomState) -> None:
+def draw_left_set(
+    codes: NDArray[np.uint8], scratch: Scratch, left_set: NDArray[np.uint32], state: RandomState
+) -> None:
     """Send each category that occurs to a side by the toss of a coin; neither side is empty."""
     seen, order = scratch.seen, scratch.order
-    for i in range(n):
-        seen[codes[i]] = 1
+    for c in codes:
+        seen[c] = 1
     n_codes = list_codes(seen, 0, 255, order)
     n_left = 0
     bits = np.uint64(0)
@@ -50,7 +52,7 @@ def draw_left_set(codes: NDArray[np.uint8], n: int, scratch: Scratch, state: Ran
         p = random_below(state, n_codes)
         order[0], order[p] = order[p], order[0]
         n_left = 1
-    write_left_set(order, 0, n_left, scratch.left_set)
+    write_left_set(order, 0, n_left, left_set)
 
 
 @njit(**KERNEL)

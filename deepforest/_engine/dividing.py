@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from deepforest._engine.candidate import MISSING
 from deepforest._engine.categories import BIT, in_set
+from deepforest._engine.lanes import WIDE
 from deepforest._engine.random import INLINED
 
 ONE = np.uint64(1)
@@ -19,7 +20,7 @@ class Table(NamedTuple):
     """Codes and how to find them: ``flat[base[i] + offset[f]]``.
 
     A table, where ``flat`` goes column by column and ``base[i]`` is ``i``, has a copy row by row,
-    ``near[i * n_features + f]``. Rows of a small node stand far apart in a column, each in a cache
+    ``near[i * near_step + f]``. Rows of a small node stand far apart in a column, each in a cache
     line of its own; in the copy a line serves many features. Windows have ``near_rows`` 0 and no
     copy.
     """
@@ -28,6 +29,7 @@ class Table(NamedTuple):
     base: NDArray[np.int32]  # (n_samples,)
     offset: NDArray[np.int64]  # (n_features,)
     near: NDArray[np.uint8]
+    near_step: int
     near_rows: int  # nodes of fewer rows read `near`
     keeps_missing: NDArray[np.bool_]  # (n_features,) code 255 means missing
     is_categorical: NDArray[np.bool_]  # (n_features,)
@@ -51,6 +53,7 @@ class Split(NamedTuple):
     """The split that was found for the node at hand."""
 
     feature: NDArray[np.int32]  # (1,) -1 where there is none
+    lane: NDArray[np.int32]  # (1,) where it stands in the last block of candidates, or -1
     code: NDArray[np.uint8]  # (1,)
     missing_left: NDArray[np.bool_]  # (1,)
     left_set: NDArray[np.uint32]  # (8,)
@@ -60,6 +63,7 @@ class Split(NamedTuple):
 def make_split() -> Split:
     """Return room for a split."""
     return Split(
+        np.full(1, -1, np.int32),
         np.full(1, -1, np.int32),
         np.zeros(1, np.uint8),
         np.zeros(1, np.bool_),
@@ -73,11 +77,14 @@ def choose_sides(
     table: Table,
     address: NDArray[np.int32],
     n: int,
+    codes: NDArray[np.uint8],
     split: Split,
     goes_left: NDArray[np.uint8],
 ) -> int:
     """Write into ``goes_left`` the side of each of the rows; return how many go left.
 
+    ``codes`` are those of the last block of candidates: where the split is one of them, they need
+    not be read again.
     Also settle the side of missing values where none was seen: the one with more rows. Categories
     that were not seen go there too, and ``split.left_set`` says so afterwards.
     """
@@ -88,10 +95,17 @@ def choose_sides(
     n_left = 0
     is_categorical = table.is_categorical[feature]
     if not is_categorical and not table.keeps_missing[feature]:
-        for i in range(np.uint64(n)):
-            left = flat[np.uint64(address[i] + offset)] <= code
-            goes_left[i] = left
-            n_left += left
+        if split.lane[0] >= 0:
+            lane = np.uint64(split.lane[0])
+            for i in range(np.uint64(n)):
+                left = codes[i * WIDE + lane] <= code
+                goes_left[i] = left
+                n_left += left
+        else:
+            for i in range(np.uint64(n)):
+                left = flat[np.uint64(address[i] + offset)] <= code
+                goes_left[i] = left
+                n_left += left
         split.missing_left[0] = 2 * n_left > n
         return n_left
     left_set, seen, missing_left = split.left_set, split.seen, split.missing_left[0]

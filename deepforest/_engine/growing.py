@@ -12,24 +12,24 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from deepforest._engine.candidate import (
-    ANY_ORDER,
-    CONSTANT,
-    LANES,
-    NO_SPLIT,
-    Scratch,
-    make_scratch,
-    padded,
+from deepforest._engine.block import (
+    KNOWN,
+    Block,
+    begin_draw,
+    make_block,
+    next_candidates,
+    take_best,
 )
+from deepforest._engine.candidate import NO_SPLIT, Scratch, make_scratch, padded
+from deepforest._engine.class_rows import Node, fill_class_bag, load_classes, purity
 from deepforest._engine.dividing import (
-    Bag,
     Split,
     Table,
     choose_sides,
     divide,
-    fill_bag,
     make_split,
 )
+from deepforest._engine.lanes import LANES
 from deepforest._engine.nodes import (
     Nodes,
     Tree,
@@ -39,9 +39,8 @@ from deepforest._engine.nodes import (
     write_leaf,
     write_split,
 )
-from deepforest._engine.random import INLINED, KERNEL, RandomState, random_below, tree_state
-from deepforest._engine.splitting import Node, best_split_classes
-from deepforest._engine.splitting_random import random_split_classes
+from deepforest._engine.random import INLINED, KERNEL, RandomState, tree_state
+from deepforest._engine.splitting import best_splits_classes, random_splits_classes
 
 
 class Rules(NamedTuple):
@@ -55,72 +54,6 @@ class Rules(NamedTuple):
 
 
 @njit(**INLINED)
-def end_of_class(y: NDArray[np.int32], rows: NDArray[np.int32], first: int, end: int) -> int:
-    """Return where the run of rows of the class of ``rows[first]`` ends, at most ``end``."""
-    label = y[rows[first]]
-    # Steps twice as long each time, then bisection: in a run of m rows 2 log2(m) looks.
-    step = 1
-    while first + step < end and y[rows[first + step]] == label:
-        step += step
-    low, high = first + (step >> 1), min(first + step, end)
-    while high - low > 1:
-        middle = (low + high) >> 1
-        if y[rows[middle]] == label:
-            low = middle
-        else:
-            high = middle
-    return high
-
-
-@njit(**INLINED, fastmath=ANY_ORDER)
-def load_classes(
-    table: Table,
-    bag: Bag,
-    rows: NDArray[np.int32],
-    start: int,
-    end: int,
-    node: Node,
-    totals: NDArray[np.float64],
-) -> int:
-    """Read a node's rows into ``node``; return the number of its classes.
-
-    ``totals`` get the weight of each group, in full precision.
-    """
-    first = np.uint64(start)
-    step = np.int32(table.offset.size if end - start < table.near_rows else 1)
-    for i in range(np.uint64(end - start)):
-        r = np.uint64(rows[first + i])
-        node.address[i] = bag.base[r] * step
-        node.weight[i] = bag.weight[r]
-    g, place = 0, start
-    while place < end:
-        following = end_of_class(bag.y, rows, place, end)
-        node.starts[g] = place - start
-        node.classes[g] = bag.y[rows[place]]
-        total = 0.0
-        for i in range(np.uint64(place - start), np.uint64(following - start)):
-            node.group[i] = g
-            total += node.weight[i]
-        totals[g] = total
-        g += 1
-        place = following
-    node.starts[g] = end - start
-    for k in range(padded(g)):
-        node.total[k] = totals[k] if k < g else 0.0
-    return g
-
-
-@njit(**INLINED)
-def purity(totals: NDArray[np.float64], n_groups: int) -> float:
-    """Return the score of a node that is not split: the sum of the squares over the weight."""
-    square, weight = 0.0, 0.0
-    for g in range(n_groups):
-        square += totals[g] * totals[g]
-        weight += totals[g]
-    return square / weight
-
-
-@njit(**INLINED)
 def search_classes(
     table: Table,
     node: Node,
@@ -128,92 +61,45 @@ def search_classes(
     rules: Rules,
     features: NDArray[np.int32],
     n_constant: int,
-    min_leaf: int,
+    block: Block,
     scratch: Scratch,
     split: Split,
     state: RandomState,
 ) -> int:
     """Find the best split over a random choice of features; return the number of constants known.
 
-    As in scikit-learn, ``max_features`` features are drawn, constant ones included, and more as
-    long as all were constant. ``features`` is a permutation whose first ``n_constant`` entries are
-    constant in this node; their order stays as it is, because nodes that wait rely on it.
+    ``features`` is a permutation whose first ``n_constant`` entries are constant in this node.
     """
-    total_weight = np.float32(0)
+    n, min_leaf = node.starts[n_groups], rules.min_samples_leaf
+    total_weight = 0.0
     for g in range(n_groups):
         total_weight += node.total[g]
-    n_known = n_constant
-    unseen_known = n_constant
-    end = features.size
-    drawn = 0
     best_score = NO_SPLIT
     split.feature[0] = -1
-    varied = False
-    near = node.starts[n_groups] < table.near_rows
-    flat = table.near if near else table.flat
-    while (drawn < rules.max_features or not varied) and unseen_known + end - n_known > 0:
-        drawn += 1
-        d = random_below(state, unseen_known + end - n_known)
-        if d < unseen_known:
-            unseen_known -= 1
-            continue
-        d += n_known - unseen_known
-        f = features[d]
-        offset = np.int64(f) if near else table.offset[f]
+    begin_draw(block, n_constant, features.size)
+    # A split with pure sides has the whole weight as its score: no other can be better.
+    while best_score < total_weight:
+        m = next_candidates(table, node.address, n, rules.max_features, features, block, state)
+        if m == 0:
+            break
         if rules.random_splits:
-            score, code, missing_left = random_split_classes(
-                flat,
-                offset,
-                node,
-                n_groups,
-                table.keeps_missing[f],
-                table.is_categorical[f],
-                min_leaf,
-                scratch,
-                state,
-            )
+            random_splits_classes(table, node, n_groups, block, m, min_leaf, scratch, state)
         else:
-            score, code, missing_left = best_split_classes(
-                flat,
-                offset,
-                node,
-                n_groups,
-                table.keeps_missing[f],
-                table.is_categorical[f],
-                min_leaf,
-                scratch,
-            )
-        if score == CONSTANT:
-            features[d] = features[n_known]
-            features[n_known] = f
-            n_known += 1
-            continue
-        varied = True
-        end -= 1
-        features[d] = features[end]
-        features[end] = f
-        if score > best_score:
-            best_score = score
-            split.feature[0] = f
-            split.code[0] = code
-            split.missing_left[0] = missing_left
-            if table.is_categorical[f]:
-                for word in range(8):
-                    split.left_set[word] = scratch.left_set[word]
-            if score >= total_weight:
-                break  # both sides are pure: no split can be better
-    return n_known
+            best_splits_classes(table, node, n_groups, block, m, min_leaf, scratch)
+        best_score = take_best(block, m, best_score, table.is_categorical, split)
+    return block.progress[KNOWN]
 
 
 @njit(**KERNEL)
 def grow_nodes(
     table: Table,
-    bag: Bag,
+    bag: NDArray[Any],
     rows: NDArray[np.int32],
     rules: Rules,
     features: NDArray[np.int32],
     node_rows: Node,
     totals: NDArray[np.float64],
+    block: Block,
     scratch: Scratch,
     split: Split,
     goes_left: NDArray[np.uint8],
@@ -231,13 +117,13 @@ def grow_nodes(
         node, start, end = stack[n_stack, 0], stack[n_stack, 1], stack[n_stack, 2]
         depth, n_constant, parent_feature = stack[n_stack, 3], stack[n_stack, 4], stack[n_stack, 5]
         n = end - start
-        label = bag.y[rows[start]]
-        if label == bag.y[rows[end - 1]]:
+        label = bag[rows[start]]["y"]
+        if label == bag[rows[end - 1]]["y"]:
             # Rows are grouped by class: first and last are the same, so all are.
             write_leaf(nodes, node, label)
             if parent_feature >= 0:
                 for i in range(start, end):
-                    importances[parent_feature] += bag.weight[rows[i]]
+                    importances[parent_feature] += bag[rows[i]]["weight"]
             continue
         n_groups = load_classes(table, bag, rows, start, end, node_rows, totals)
         node_purity = purity(totals, n_groups)
@@ -252,7 +138,7 @@ def grow_nodes(
                 rules,
                 features,
                 n_constant,
-                rules.min_samples_leaf,
+                block,
                 scratch,
                 split,
                 state,
@@ -264,7 +150,7 @@ def grow_nodes(
             nodes.mixed[n_mixed, 1] = end
             n_mixed += 1
             continue
-        n_left = choose_sides(table, node_rows.address, n, split, goes_left)
+        n_left = choose_sides(table, node_rows.address, n, block.codes, split, goes_left)
         divide(rows, start, end, goes_left, buffer)
         importances[feature] -= node_purity
         n_left_sets = write_split(
@@ -280,7 +166,7 @@ def grow_nodes(
 
 @njit(**KERNEL)
 def fill_leaves(
-    bag: Bag,
+    bag: NDArray[Any],
     rows: NDArray[np.int32],
     mixed: NDArray[np.int32],
     totals: NDArray[np.float64],
@@ -293,7 +179,8 @@ def fill_leaves(
     for leaf in range(mixed.shape[0]):
         totals[:] = 0
         for i in range(mixed[leaf, 0], mixed[leaf, 1]):
-            totals[bag.y[rows[i]]] += bag.weight[rows[i]]
+            row = bag[rows[i]]
+            totals[row["y"]] += row["weight"]
         total_weight = totals.sum()
         for k in range(totals.size):
             leaf_values[leaf, k] = totals[k] / total_weight
@@ -315,13 +202,12 @@ def grow_classes(
     rows of weight 0 take no part.
     """
     state = tree_state(seed, 2 * tree_number + 1)
-    bag = fill_bag(table, y, weight, order)
-    n_rows = bag.base.size
+    bag = fill_class_bag(table, y, weight, order)
+    n_rows = bag.size
     rows = np.arange(n_rows, dtype=np.int32)
     node_rows = Node(
         np.empty(n_rows, np.int32),
         np.empty(n_rows, np.float32),
-        np.empty(n_rows, np.int32),
         np.empty(n_classes + 1, np.int32),
         np.empty(n_classes, np.int32),
         np.zeros(padded(n_classes), np.float32),
@@ -336,8 +222,9 @@ def grow_classes(
         np.arange(table.offset.size, dtype=np.int32),
         node_rows,
         totals,
-        # A row of cells for each code, then the waste cells of `splitting.best_split_classes`.
-        make_scratch(n_rows, n_classes, np.zeros(256 * padded(n_classes) + LANES, np.float32)),
+        make_block(n_rows, np.float32),
+        # A row of cells for each code, then the waste cells of `counting.count_classes`.
+        make_scratch(n_classes, np.zeros(256 * padded(n_classes) + LANES, np.float32)),
         make_split(),
         np.empty(n_rows, np.uint8),
         np.empty(n_rows, np.int32),

@@ -8,7 +8,15 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from deepforest._engine.candidate import CONSTANT, NO_SPLIT, Scratch, make_scratch
+from deepforest._engine.block import (
+    KNOWN,
+    Block,
+    begin_draw,
+    make_block,
+    next_candidates,
+    take_best,
+)
+from deepforest._engine.candidate import NO_SPLIT, Scratch, make_scratch
 from deepforest._engine.dividing import (
     Bag,
     Split,
@@ -28,8 +36,8 @@ from deepforest._engine.nodes import (
     write_leaf,
     write_split,
 )
-from deepforest._engine.random import KERNEL, RandomState, random_below, tree_state
-from deepforest._engine.splitting_targets import best_split_targets, random_split_targets
+from deepforest._engine.random import INLINED, KERNEL, RandomState, tree_state
+from deepforest._engine.splitting_targets import best_splits_targets, random_splits_targets
 
 
 class TargetNode(NamedTuple):
@@ -47,7 +55,7 @@ def load_targets(
     """Read a node's rows into ``node``; say whether all have the same targets."""
     for k in range(node.total.size):
         node.total[k] = 0
-    step = np.int32(table.offset.size if end - start < table.near_rows else 1)
+    step = np.int32(table.near_step if end - start < table.near_rows else 1)
     first = rows[start]
     same = True
     for i in range(end - start):
@@ -72,7 +80,7 @@ def target_purity(total: NDArray[np.float64]) -> float:
     return square / total[0]
 
 
-@njit(**KERNEL)
+@njit(**INLINED)
 def search_targets(
     table: Table,
     node: TargetNode,
@@ -80,70 +88,26 @@ def search_targets(
     rules: Rules,
     features: NDArray[np.int32],
     n_constant: int,
+    block: Block,
     scratch: Scratch,
     split: Split,
     state: RandomState,
 ) -> int:
     """Find the best split over a random choice of features, as ``growing.search_classes``."""
-    n_known = n_constant
-    unseen_known = n_constant
-    end = features.size
-    drawn = 0
+    min_leaf = rules.min_samples_leaf
     best_score = NO_SPLIT
     split.feature[0] = -1
-    varied = False
-    near = n < table.near_rows
-    flat = table.near if near else table.flat
-    while (drawn < rules.max_features or not varied) and unseen_known + end - n_known > 0:
-        drawn += 1
-        d = random_below(state, unseen_known + end - n_known)
-        if d < unseen_known:
-            unseen_known -= 1
-            continue
-        d += n_known - unseen_known
-        f = features[d]
-        offset = np.int64(f) if near else table.offset[f]
+    begin_draw(block, n_constant, features.size)
+    while True:
+        m = next_candidates(table, node.address, n, rules.max_features, features, block, state)
+        if m == 0:
+            break
         if rules.random_splits:
-            score, code, missing_left = random_split_targets(
-                flat,
-                offset,
-                node,
-                n,
-                table.keeps_missing[f],
-                table.is_categorical[f],
-                rules.min_samples_leaf,
-                scratch,
-                state,
-            )
+            random_splits_targets(table, node, n, block, m, min_leaf, scratch, state)
         else:
-            score, code, missing_left = best_split_targets(
-                flat,
-                offset,
-                node,
-                n,
-                table.keeps_missing[f],
-                table.is_categorical[f],
-                rules.min_samples_leaf,
-                scratch,
-            )
-        if score == CONSTANT:
-            features[d] = features[n_known]
-            features[n_known] = f
-            n_known += 1
-            continue
-        varied = True
-        end -= 1
-        features[d] = features[end]
-        features[end] = f
-        if score > best_score:
-            best_score = score
-            split.feature[0] = f
-            split.code[0] = code
-            split.missing_left[0] = missing_left
-            if table.is_categorical[f]:
-                for word in range(8):
-                    split.left_set[word] = scratch.left_set[word]
-    return n_known
+            best_splits_targets(table, node, n, block, m, min_leaf, scratch)
+        best_score = take_best(block, m, best_score, table.is_categorical, split)
+    return block.progress[KNOWN]
 
 
 @njit(**KERNEL)
@@ -155,6 +119,7 @@ def grow_target_nodes(
     features: NDArray[np.int32],
     node_rows: TargetNode,
     leaf_values: NDArray[np.float64],
+    block: Block,
     scratch: Scratch,
     split: Split,
     goes_left: NDArray[np.uint8],
@@ -179,7 +144,7 @@ def grow_target_nodes(
         split.feature[0] = -1
         if not same and depth < rules.max_depth and n >= rules.min_samples_split:
             n_constant = search_targets(
-                table, node_rows, n, rules, features, n_constant, scratch, split, state
+                table, node_rows, n, rules, features, n_constant, block, scratch, split, state
             )
         feature = split.feature[0]
         if feature < 0:
@@ -188,7 +153,7 @@ def grow_target_nodes(
                 leaf_values[n_leaves, k - 1] = total[k] / total[0]
             n_leaves += 1
             continue
-        n_left = choose_sides(table, node_rows.address, n, split, goes_left)
+        n_left = choose_sides(table, node_rows.address, n, block.codes, split, goes_left)
         divide(rows, start, end, goes_left, buffer)
         importances[feature] -= node_purity
         n_left_sets = write_split(
@@ -234,7 +199,8 @@ def grow_targets(
         np.arange(table.offset.size, dtype=np.int32),
         node_rows,
         leaf_values,
-        make_scratch(n_rows, n_outputs + 1, np.zeros((n_outputs + 1, 256))),
+        make_block(n_rows, np.float64),
+        make_scratch(n_outputs + 1, np.zeros((n_outputs + 1, 256))),
         make_split(),
         np.empty(n_rows, np.uint8),
         np.empty(n_rows, np.int32),

@@ -1,0 +1,89 @@
+# numpy's scalars are as good as int, float and bool here.
+# mypy: disable-error-code="arg-type, assignment, no-any-return, return-value"
+"""The rows of the node at hand, grouped by class.
+
+So a class is a run ``starts[g]:starts[g + 1]``, and classes that the node has not got cost nothing.
+Weights and their sums are float32: whole numbers below 2^24 are exact, and the choice among splits
+needs no more.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from deepforest._engine.candidate import padded
+from deepforest._engine.dividing import Table
+from deepforest._engine.random import INLINED
+
+
+class Node(NamedTuple):
+    """The rows of the node at hand, grouped by class."""
+
+    address: NDArray[np.int32]  # (rows,) base address of the row
+    weight: NDArray[np.float32]  # (rows,)
+    starts: NDArray[np.int32]  # (K + 1,) where each group begins
+    classes: NDArray[np.int32]  # (K,) the class of each group
+    total: NDArray[np.float32]  # (K padded,) weight of each group, then zeros
+
+
+# A row of the bag, in one place because a node's rows lie apart.
+ROW = np.dtype([("base", np.int32), ("weight", np.float32), ("y", np.int32)])
+
+
+def fill_class_bag(
+    table: Table, y: NDArray[np.int32], weight: NDArray[Any], order: NDArray[np.int64]
+) -> NDArray[Any]:
+    """Return the rows of positive weight, of dtype ``ROW``, in the order of ``order``."""
+    rows = order[weight[order] > 0]
+    bag = np.empty(rows.size, ROW)
+    bag["base"], bag["weight"], bag["y"] = table.base[rows], weight[rows], y[rows]
+    return bag
+
+
+@njit(**INLINED)
+def load_classes(
+    table: Table,
+    bag: NDArray[Any],
+    rows: NDArray[np.int32],
+    start: int,
+    end: int,
+    node: Node,
+    totals: NDArray[np.float64],
+) -> int:
+    """Read a node's rows into ``node``; return the number of its classes.
+
+    ``totals`` get the weight of each group, in full precision.
+    """
+    first = np.uint64(start)
+    step = np.int32(table.near_step if end - start < table.near_rows else 1)
+    label, g, total = np.int32(-1), 0, 0.0
+    for i in range(np.uint64(end - start)):
+        row = bag[np.uint64(rows[first + i])]
+        node.address[i] = row["base"] * step
+        node.weight[i] = row["weight"]
+        if row["y"] != label:
+            label = row["y"]
+            node.starts[g] = i
+            node.classes[g] = label
+            if g > 0:
+                totals[g - 1] = total
+            g += 1
+            total = 0.0
+        total += row["weight"]
+    totals[g - 1] = total
+    node.starts[g] = end - start
+    for k in range(padded(g)):
+        node.total[k] = totals[k] if k < g else 0.0
+    return g
+
+
+@njit(**INLINED)
+def purity(totals: NDArray[np.float64], n_groups: int) -> float:
+    """Return the score of a node that is not split: the sum of the squares over the weight."""
+    square, weight = 0.0, 0.0
+    for g in range(n_groups):
+        square += totals[g] * totals[g]
+        weight += totals[g]
+    return square / weight

@@ -1,0 +1,248 @@
+"""Eight numbers side by side: a vector register where compiled, a numpy array where not.
+
+The functions below and the operators on what they return mean what numpy says they mean, which is
+what runs without the compiler. With it each becomes one instruction of LLVM on a vector of eight,
+so eight candidate features are searched in the time of one. LLVM's own search for such vectors in
+plain code is switched off by numba, and where it is on it takes the wrong loops.
+"""
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core.cgutils import unpack_tuple
+from numba.extending import lower_builtin, models, register_model, type_callable
+from numpy.typing import NDArray
+
+LANES = 8
+WIDE = np.uint64(LANES)  # for the products with unsigned row numbers
+
+# Products may be fused with sums, as in numba's other code of the engine.
+FLAGS = ("contract", "nsz")
+
+
+def load(array: NDArray[Any], start: int) -> NDArray[Any]:
+    """Return eight entries of a flat array."""
+    return array[start : start + LANES]
+
+
+def store(array: NDArray[Any], start: int, lanes: NDArray[Any]) -> None:
+    """Write eight entries of a flat array."""
+    array[start : start + LANES] = lanes
+
+
+def fill(x: Any) -> NDArray[Any]:
+    """Return the same number eight times."""
+    return np.full(LANES, x)
+
+
+def gather(flat: NDArray[Any], base: int, offsets: tuple[int, ...]) -> NDArray[Any]:
+    """Return ``flat[base + o]`` for each of eight offsets."""
+    return flat[np.asarray(offsets) + np.int64(base)]
+
+
+def where(mask: NDArray[np.bool_], a: Any, b: NDArray[Any]) -> NDArray[Any]:
+    """Return ``a``, lanes or a number, where ``mask`` holds and ``b`` elsewhere."""
+    return np.where(mask, a, b)
+
+
+def smaller(a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
+    """Return the smaller code of each pair."""
+    smallest: NDArray[Any] = np.minimum(a, b)
+    return smallest
+
+
+def larger(a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
+    """Return the larger code of each pair."""
+    largest: NDArray[Any] = np.maximum(a, b)
+    return largest
+
+
+def add_up(a: NDArray[Any]) -> Any:
+    """Return the sum of the eight."""
+    for half in (4, 2, 1):
+        a = a[:half] + a[half:]
+    return a[0]
+
+
+class LanesType(types.Type):
+    """numba's type of eight numbers side by side."""
+
+    def __init__(self, dtype: Any) -> None:
+        self.dtype = dtype
+        super().__init__(name=f"lanes({dtype})")
+
+
+@register_model(LanesType)
+class _LanesModel(models.PrimitiveModel):
+    def __init__(self, manager: Any, lanes: LanesType) -> None:
+        element = manager.lookup(lanes.dtype).get_value_type()
+        super().__init__(manager, lanes, ir.VectorType(element, LANES))
+
+
+def _typed(function: Any, result: Callable[..., Any]) -> None:
+    """Tell numba what ``function`` returns for arguments of given types; None if it takes none."""
+
+    @type_callable(function)
+    def typing(context: Any) -> Any:
+        return result
+
+
+def _is_lanes(*arguments: Any) -> bool:
+    return all(isinstance(a, LanesType) for a in arguments)
+
+
+def _spread(builder: Any, x: Any) -> Any:
+    """Return a vector of ``x`` eight times."""
+    vector = ir.Constant(ir.VectorType(x.type, LANES), ir.Undefined)
+    first = builder.insert_element(vector, x, ir.Constant(ir.IntType(32), 0))
+    zeros = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
+    return builder.shuffle_vector(first, vector, zeros)
+
+
+def _as_lanes(context: Any, builder: Any, dtype: Any, kind: Any, x: Any) -> Any:
+    """Return ``x``, a number eight times."""
+    return x if _is_lanes(kind) else _spread(builder, context.cast(builder, x, kind, dtype))
+
+
+def _address(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    """Return where the eight entries of an array stand; arguments are array, start, ..."""
+    array = context.make_array(signature.args[0])(context, builder, arguments[0])
+    start = context.cast(builder, arguments[1], signature.args[1], types.intp)
+    element = context.get_value_type(signature.args[0].dtype)
+    vector = ir.VectorType(element, LANES).as_pointer()
+    return builder.bitcast(builder.gep(array.data, [start]), vector)
+
+
+def _is_flat(array: Any) -> bool:
+    return isinstance(array, types.Array) and array.ndim == 1 and array.layout == "C"
+
+
+_typed(load, lambda array, start: LanesType(array.dtype) if _is_flat(array) else None)
+_typed(store, lambda array, start, lanes: types.none if _is_flat(array) else None)
+_typed(fill, lambda x: LanesType(x))
+_typed(gather, lambda flat, base, offsets: LanesType(flat.dtype) if _is_flat(flat) else None)
+_typed(where, lambda mask, a, b: b)
+_typed(add_up, lambda a: a.dtype)
+
+
+@lower_builtin(load, types.Array, types.Integer)
+def _lower_load(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    # Any address is good: arrays of numpy need not stand at multiples of a vector's size.
+    return builder.load(_address(context, builder, signature, arguments), align=1)
+
+
+@lower_builtin(store, types.Array, types.Integer, LanesType)
+def _lower_store(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    builder.store(arguments[2], _address(context, builder, signature, arguments), align=1)
+    return context.get_dummy_value()
+
+
+@lower_builtin(fill, types.Number)
+def _lower_fill(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    return _spread(builder, arguments[0])
+
+
+@lower_builtin(gather, types.Array, types.Integer, types.UniTuple)
+def _lower_gather(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    array_type, base_type, offsets_type = signature.args
+    array = context.make_array(array_type)(context, builder, arguments[0])
+    base = context.cast(builder, arguments[1], base_type, types.intp)
+    vector = ir.VectorType(context.get_value_type(array_type.dtype), LANES)
+    lanes = ir.Constant(vector, ir.Undefined)
+    for k, offset in enumerate(unpack_tuple(builder, arguments[2], LANES)):
+        place = builder.add(base, context.cast(builder, offset, offsets_type.dtype, types.intp))
+        x = builder.load(builder.gep(array.data, [place]))
+        lanes = builder.insert_element(lanes, x, ir.Constant(ir.IntType(32), k))
+    return lanes
+
+
+@lower_builtin(where, LanesType, LanesType, LanesType)
+@lower_builtin(where, LanesType, types.Number, LanesType)
+def _lower_where(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    mask, a, b = arguments
+    a = _as_lanes(context, builder, signature.return_type.dtype, signature.args[1], a)
+    return builder.select(mask, a, b)
+
+
+@lower_builtin(add_up, LanesType)
+def _lower_add_up(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    # Halves are added until one number is left: an order that is the same on every machine.
+    lanes = arguments[0]
+    for half in (4, 2, 1):
+        places = [(k + half) % LANES for k in range(LANES)]
+        others = ir.Constant(ir.VectorType(ir.IntType(32), LANES), places)
+        other = builder.shuffle_vector(lanes, ir.Constant(lanes.type, ir.Undefined), others)
+        lanes = builder.fadd(lanes, other)
+    return builder.extract_element(lanes, ir.Constant(ir.IntType(32), 0))
+
+
+def _give_arithmetic(sign: Any, of_floats: str, of_codes: str) -> None:
+    def result(a: Any, b: Any) -> Any:
+        if _is_lanes(a, b):
+            return a if a == b else None
+        if _is_lanes(a) and isinstance(b, types.Number):
+            return a
+        return b if _is_lanes(b) and isinstance(a, types.Number) else None
+
+    def lower(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        dtype = signature.return_type.dtype
+        a, b = (
+            _as_lanes(context, builder, dtype, kind, x)
+            for kind, x in zip(signature.args, arguments, strict=True)
+        )
+        if isinstance(dtype, types.Float):
+            return getattr(builder, of_floats)(a, b, flags=FLAGS)
+        return getattr(builder, of_codes)(a, b)
+
+    _typed(sign, result)
+    for kinds in ((LanesType, LanesType), (types.Number, LanesType), (LanesType, types.Number)):
+        lower_builtin(sign, *kinds)(lower)
+
+
+def _give_comparison(sign: Any, name: str) -> None:
+    def result(a: Any, b: Any) -> Any:
+        return LanesType(types.boolean) if _is_lanes(a, b) and a == b else None
+
+    @lower_builtin(sign, LanesType, LanesType)
+    def lower(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        if isinstance(signature.args[0].dtype, types.Float):
+            return builder.fcmp_ordered(name, *arguments)
+        return builder.icmp_unsigned(name, *arguments)
+
+    _typed(sign, result)
+
+
+def _give_logic(sign: Any, name: str) -> None:
+    @lower_builtin(sign, LanesType, LanesType)
+    def lower(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return getattr(builder, name)(*arguments)
+
+    _typed(sign, lambda a, b: a if _is_lanes(a, b) and a == b else None)
+
+
+def _give_choice(function: Any, name: str) -> None:
+    @lower_builtin(function, LanesType, LanesType)
+    def lower(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.select(builder.icmp_unsigned(name, *arguments), *arguments)
+
+    _typed(function, lambda a, b: a if _is_lanes(a, b) and a == b else None)
+
+
+_give_arithmetic(operator.add, "fadd", "add")
+_give_arithmetic(operator.sub, "fsub", "sub")
+_give_arithmetic(operator.mul, "fmul", "mul")
+_give_arithmetic(operator.truediv, "fdiv", "")
+_give_arithmetic(operator.rshift, "", "lshr")
+_give_comparison(operator.le, "<=")
+_give_comparison(operator.lt, "<")
+_give_comparison(operator.gt, ">")
+_give_comparison(operator.eq, "==")
+_give_comparison(operator.ne, "!=")
+_give_logic(operator.and_, "and_")
+_give_logic(operator.or_, "or_")
+_give_choice(smaller, "<")
+_give_choice(larger, ">")
