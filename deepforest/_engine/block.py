@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from deepforest._engine.dividing import Split, Table
 from deepforest._engine.lanes import LANES, WIDE, fill, gather, larger, smaller, store
-from deepforest._engine.random import INLINED, RandomState, random_below
+from deepforest._engine.random import INLINED, ONCE, RandomState, random_below
 
 # How far the draw of a node's features has come: constants known, those of the constants known
 # before that may still be drawn, where the features begin that were drawn, how many were, whether
@@ -54,7 +54,7 @@ def make_block(n_rows: int, dtype: Any) -> Block:
     )
 
 
-@njit(**INLINED)
+@njit(**ONCE)
 def begin_draw(block: Block, n_constant: int, n_features: int) -> None:
     """Prepare the draw of features in a node where ``n_constant`` are known to be constant."""
     progress = block.progress
@@ -116,7 +116,7 @@ def next_candidates(
     return m
 
 
-@njit(**INLINED)
+@njit(**ONCE)
 def gather_codes(table: Table, address: NDArray[np.int32], n: int, block: Block) -> None:
     """Read the codes of a node's rows, the smallest and the largest of each feature."""
     near = n < table.near_rows
@@ -141,7 +141,7 @@ def gather_codes(table: Table, address: NDArray[np.int32], n: int, block: Block)
     store(block.high, 0, high)
 
 
-@njit(**INLINED)
+@njit(**ONCE)
 def take_best(
     block: Block, m: int, best_score: float, is_categorical: NDArray[np.bool_], split: Split
 ) -> float:

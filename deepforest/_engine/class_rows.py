@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from deepforest._engine.candidate import padded
 from deepforest._engine.dividing import Table
-from deepforest._engine.random import INLINED
+from deepforest._engine.random import INLINED, ONCE
 
 
 class Node(NamedTuple):
@@ -79,7 +79,7 @@ def load_classes(
     return g
 
 
-@njit(**INLINED)
+@njit(**ONCE)
 def purity(totals: NDArray[np.float64], n_groups: int) -> float:
     """Return the score of a node that is not split: the sum of the squares over the weight."""
     square, weight = 0.0, 0.0

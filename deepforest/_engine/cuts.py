@@ -14,13 +14,13 @@ from deepforest._engine.block import Block
 from deepforest._engine.candidate import MISSING
 from deepforest._engine.dividing import Table
 from deepforest._engine.lanes import LANES, WIDE, fill, larger, load, smaller, store, where
-from deepforest._engine.random import INLINED
+from deepforest._engine.random import INLINED, ONCE
 
 MISSING_CODE = np.uint8(MISSING)
 LAST_CODE = np.uint8(MISSING - 1)
 
 
-@njit(**INLINED)
+@njit(**ONCE)
 def rows_up_to(cut: Any, block: Block, n: int) -> Any:
     """Return how many rows have a code up to ``cut``, in lanes."""
     none = fill(np.float32(0))
@@ -50,7 +50,7 @@ def allowed(cut: Any, block: Block, n: int, min_leaf: int) -> Any:
     return (fill(np.float32(min_leaf)) <= rows) & (rows <= fill(np.float32(n - min_leaf)))
 
 
-@njit(**INLINED)
+@njit(**ONCE)
 def mark_missing(table: Table, block: Block) -> bool:
     """Note in ``block.shift`` which candidates have missing values and others; say if any has."""
     any_missing = False
@@ -67,13 +67,13 @@ def mark_missing(table: Table, block: Block) -> bool:
     return any_missing
 
 
-@njit(**INLINED)
+@njit(**ONCE)
 def middle(cut: Any, following: Any) -> Any:
     """Return the code in the middle of two."""
     return cut + ((following - cut) >> 1)
 
 
-@njit(**INLINED)
+@njit(**ONCE)
 def keep_cuts(block: Block, n: int, best: Any, cut: Any) -> None:
     """Make the best cuts the splits of the block. Missing values, the largest code, go right."""
     following = following_code(cut, block, n)
@@ -83,7 +83,7 @@ def keep_cuts(block: Block, n: int, best: Any, cut: Any) -> None:
     store(block.missing_left, 0, fill(np.uint8(0)))
 
 
-@njit(**INLINED)
+@njit(**ONCE)
 def shift_codes(block: Block, n: int) -> None:
     """Raise the codes that ``block.shift`` says by one, which makes 255 the smallest, 0."""
     shift, high = load(block.shift, 0), fill(np.uint8(0))
@@ -94,7 +94,7 @@ def shift_codes(block: Block, n: int) -> None:
     store(block.high, 0, high)
 
 
-@njit(**INLINED)
+@njit(**ONCE)
 def keep_better_cuts(block: Block, n: int, best: Any, cut: Any) -> None:
     """Take cuts of shifted codes where they are better: there missing values go left."""
     one = fill(np.uint8(1))

@@ -14,10 +14,10 @@ from deepforest._engine.candidate import MISSING, Scratch
 from deepforest._engine.categories import draw_left_set, in_set
 from deepforest._engine.dividing import Table
 from deepforest._engine.lanes import LANES, load, store
-from deepforest._engine.random import INLINED, KERNEL, RandomState, random_below
+from deepforest._engine.random import KERNEL, ONCE, RandomState, random_below
 
 
-@njit(**INLINED)
+@njit(**ONCE)
 def draw_cuts(
     table: Table, n: int, block: Block, m: int, scratch: Scratch, state: RandomState
 ) -> None:

@@ -39,7 +39,7 @@ from deepforest._engine.nodes import (
     write_leaf,
     write_split,
 )
-from deepforest._engine.random import INLINED, KERNEL, RandomState, tree_state
+from deepforest._engine.random import KERNEL, ONCE, RandomState, tree_state
 from deepforest._engine.splitting import best_splits_classes, random_splits_classes
 
 
@@ -53,7 +53,7 @@ class Rules(NamedTuple):
     min_samples_leaf: int
 
 
-@njit(**INLINED)
+@njit(**ONCE)
 def search_classes(
     table: Table,
     node: Node,

@@ -36,7 +36,7 @@ from deepforest._engine.nodes import (
     write_leaf,
     write_split,
 )
-from deepforest._engine.random import INLINED, KERNEL, RandomState, tree_state
+from deepforest._engine.random import KERNEL, ONCE, RandomState, tree_state
 from deepforest._engine.splitting_targets import best_splits_targets, random_splits_targets
 
 
@@ -80,7 +80,7 @@ def target_purity(total: NDArray[np.float64]) -> float:
     return square / total[0]
 
 
-@njit(**INLINED)
+@njit(**ONCE)
 def search_targets(
     table: Table,
     node: TargetNode,

@@ -30,7 +30,7 @@ from deepforest._engine.cuts import (
 from deepforest._engine.dividing import Table
 from deepforest._engine.drawing import draw_cuts
 from deepforest._engine.lanes import WIDE, fill, load, store, where
-from deepforest._engine.random import INLINED, RandomState
+from deepforest._engine.random import INLINED, ONCE, RandomState
 
 
 @njit(**INLINED)
@@ -102,7 +102,7 @@ def best_splits_classes(
         keep_better_cuts(block, n, best, cut)
 
 
-@njit(**INLINED)
+@njit(**ONCE)
 def random_splits_classes(
     table: Table,
     node: Node,

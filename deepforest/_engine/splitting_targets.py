@@ -27,7 +27,7 @@ from deepforest._engine.cuts import (
 from deepforest._engine.dividing import Table
 from deepforest._engine.drawing import draw_cuts
 from deepforest._engine.lanes import WIDE, fill, load, store, where
-from deepforest._engine.random import INLINED, KERNEL, RandomState
+from deepforest._engine.random import INLINED, KERNEL, ONCE, RandomState
 
 
 @njit(**INLINED)
@@ -96,7 +96,7 @@ def best_splits_targets(
         keep_better_cuts(block, n, best, cut)
 
 
-@njit(**INLINED)
+@njit(**ONCE)
 def random_splits_targets(
     table: Table,
     node: Any,
