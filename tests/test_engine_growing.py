@@ -127,6 +127,33 @@ def test_every_split_on_targets_is_the_best_one(data, min_leaf, n_outputs):
             assert found == pytest.approx(best, abs=1e-9)
 
 
+@pytest.mark.parametrize("best", range(5))
+@pytest.mark.parametrize("min_leaf", [1, 20])
+def test_large_nodes_search_features_of_every_kind(best, min_leaf):
+    # Two classes, so that the order of categories finds the best set.
+    rng = np.random.default_rng(best)
+    n = 900
+    codes = rng.integers(0, [2, 4, 250, 5, 200], (n, 5)).astype(np.uint8)
+    codes[rng.random((n, 5)) < [0, 0.1, 0.1, 0, 0]] = naive.MISSING
+    keeps_missing = np.array([False, True, True, False, False])
+    is_categorical = np.array([False, False, False, True, False])
+    y = ((codes[:, best] * 37 % 11 > 4) ^ (rng.random(n) < 0.1)).astype(np.int32)
+    data = codes, keeps_missing, is_categorical, y, rng.integers(1, 3, n).astype(float), 2
+    targets = y[:, None] + rng.normal(size=(n, 1))
+    for tree, kind in (
+        (grow(data, rules(5, max_depth=1, min_leaf=min_leaf)), (y, 2)),
+        (grow_real(data, targets, rules(5, max_depth=1, min_leaf=min_leaf)), (targets, None)),
+    ):
+        left = naive.rows_of_nodes(tree, codes, keeps_missing, is_categorical)[1]
+        target, n_classes = kind
+        scores = [
+            naive.best_score(codes[:, f], target, data[4], n_classes, min_leaf, **kinds(data, f))
+            for f in range(5)
+        ]
+        found = naive.split_score(left, target, data[4], n_classes)
+        assert found == pytest.approx(max(scores), rel=1e-6)
+
+
 @given(tables(), st.booleans(), st.integers(1, 3), st.integers(1, 4))
 @settings(deadline=None, max_examples=60)
 def test_leaves_hold_the_shares_of_their_rows(data, random_splits, min_leaf, max_depth):

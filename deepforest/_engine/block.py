@@ -25,6 +25,7 @@ class Block(NamedTuple):
     """
 
     feature: NDArray[np.int32]  # (8,)
+    offset: NDArray[np.int64]  # (8,) from a row's address to its code
     codes: NDArray[np.uint8]  # (rows * 8,) those of a row side by side
     low: NDArray[np.uint8]  # (8,) the smallest code; where it is the largest there is no split
     high: NDArray[np.uint8]  # (8,) the largest code
@@ -41,6 +42,7 @@ def make_block(n_rows: int, dtype: Any) -> Block:
     """Return a block for nodes of up to ``n_rows`` rows, with scores of a dtype."""
     return Block(
         np.zeros(LANES, np.int32),
+        np.zeros(LANES, np.int64),
         np.empty(n_rows * LANES, np.uint8),
         np.zeros(LANES, np.uint8),
         np.zeros(LANES, np.uint8),
@@ -98,7 +100,7 @@ def next_candidates(
     if m > 0:
         for k in range(m, LANES):
             feature[k] = feature[0]  # lanes without a use must not read anywhere
-        gather_codes(table, address, n, block)
+        gather_codes(table, address, n, m, block)
         # Constants go behind the constants known before, the others behind the end.
         for k in range(m):
             if block.low[k] == block.high[k]:
@@ -117,26 +119,27 @@ def next_candidates(
 
 
 @njit(**ONCE)
-def gather_codes(table: Table, address: NDArray[np.int32], n: int, block: Block) -> None:
+def gather_codes(table: Table, address: NDArray[np.int32], n: int, m: int, block: Block) -> None:
     """Read the codes of a node's rows, the smallest and the largest of each feature."""
     near = n < table.near_rows
     flat = table.near if near else table.flat
-    feature, offset, codes = block.feature, table.offset, block.codes
-    offsets = (
-        np.int64(feature[0]) if near else offset[feature[0]],
-        np.int64(feature[1]) if near else offset[feature[1]],
-        np.int64(feature[2]) if near else offset[feature[2]],
-        np.int64(feature[3]) if near else offset[feature[3]],
-        np.int64(feature[4]) if near else offset[feature[4]],
-        np.int64(feature[5]) if near else offset[feature[5]],
-        np.int64(feature[6]) if near else offset[feature[6]],
-        np.int64(feature[7]) if near else offset[feature[7]],
-    )
+    for k in range(LANES):
+        f = block.feature[k]
+        block.offset[k] = np.int64(f) if near else table.offset[f]
+    o = block.offset
     low, high = fill(np.uint8(255)), fill(np.uint8(0))
-    for i in range(np.uint64(n)):
-        row = gather(flat, address[i], offsets)
-        store(codes, i * WIDE, row)
-        low, high = smaller(low, row), larger(high, row)
+    if m <= 4:
+        four = (o[0], o[1], o[2], o[3])
+        for i in range(np.uint64(n)):
+            row = gather(flat, address[i], four)
+            store(block.codes, i * WIDE, row)
+            low, high = smaller(low, row), larger(high, row)
+    else:
+        eight = (o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7])
+        for i in range(np.uint64(n)):
+            row = gather(flat, address[i], eight)
+            store(block.codes, i * WIDE, row)
+            low, high = smaller(low, row), larger(high, row)
     store(block.low, 0, low)
     store(block.high, 0, high)
 

@@ -20,9 +20,12 @@ NO_SPLIT = -1e30
 # The code of missing values, in features that keep one.
 MISSING = 255
 
-# Each row's code is tried as a cut, for all rows, if these are at most so many pairs of rows for
-# each candidate; otherwise codes are counted (docs/engine.md has the measurement).
-PAIRS = 700
+# Cuts are tried one after the other, each for all rows of eight candidates, if these steps are at
+# most so many for each candidate and so many more for each of its rows. Otherwise codes are
+# counted, unless their range is at most NARROW (docs/engine.md has the figures).
+STEPS = 500
+STEPS_A_ROW = 3
+NARROW = 3
 
 # Sums may be added up in any order, which lets the compiler use vectors.
 ANY_ORDER = {"reassoc", "nsz", "contract"}

@@ -22,6 +22,7 @@ from deepforest._engine.candidate import (
 )
 from deepforest._engine.categories import rank_classes, sort_by_rank, write_left_set
 from deepforest._engine.class_rows import Node
+from deepforest._engine.dividing import Table
 from deepforest._engine.lanes import LANES, WIDE, add_up, fill, load, store
 from deepforest._engine.random import INLINED, KERNEL
 
@@ -31,19 +32,21 @@ ONE = np.uint64(1)
 
 @njit(**INLINED)
 def count_classes(
+    table: Table,
     node: Node,
     n_groups: int,
     block: Block,
     lane: int,
-    keeps_missing: bool,
-    is_categorical: bool,
     min_leaf: int,
     scratch: Scratch,
 ) -> None:
-    """Find the best split on one candidate of a block by counting its codes."""
+    """Find the best split on one candidate of a block by counting its codes, if they differ."""
     n = node.starts[n_groups]
     codes, low, high = block.codes, np.int64(block.low[lane]), np.int64(block.high[lane])
-    has_missing = keeps_missing and high == MISSING
+    if low == high:
+        return
+    is_categorical = table.is_categorical[block.feature[lane]]
+    has_missing = table.keeps_missing[block.feature[lane]] and high == MISSING
     sums, order, seen = scratch.sums, scratch.order, scratch.seen
     stride = n_groups if n_groups <= 2 else padded(n_groups)
     # Unsigned, so that no index is looked at for being negative.

@@ -11,7 +11,7 @@ import numpy as np
 from numba import njit
 
 from deepforest._engine.block import Block
-from deepforest._engine.candidate import MISSING
+from deepforest._engine.candidate import MISSING, NARROW, STEPS, STEPS_A_ROW
 from deepforest._engine.dividing import Table
 from deepforest._engine.lanes import LANES, WIDE, fill, larger, load, smaller, store, where
 from deepforest._engine.random import INLINED, ONCE
@@ -50,6 +50,54 @@ def allowed(cut: Any, block: Block, n: int, min_leaf: int) -> Any:
     return (fill(np.float32(min_leaf)) <= rows) & (rows <= fill(np.float32(n - min_leaf)))
 
 
+@njit(**INLINED)
+def all_cuts(table: Table, block: Block, m: int, n: int) -> tuple[int, bool]:
+    """Return how many cuts there are to try, and whether they are the codes of the rows.
+
+    Otherwise they are all codes from the smallest on, where these are fewer than the rows.
+    """
+    widest = 0
+    for k in range(m):
+        if not table.is_categorical[block.feature[k]]:
+            widest = max(widest, np.int64(block.high[k]) - np.int64(block.low[k]))
+    return min(n, widest), n < widest
+
+
+@njit(**INLINED)
+def narrow_cuts(table: Table, block: Block, m: int) -> int:
+    """Return how many cuts there are to try, if wide features are counted."""
+    widest = 0
+    for k in range(m):
+        if not is_counted(table, block, k):
+            widest = max(widest, np.int64(block.high[k]) - np.int64(block.low[k]))
+    return widest
+
+
+@njit(**INLINED)
+def is_counted(table: Table, block: Block, lane: int) -> bool:
+    """Say whether the codes of a feature are counted where not all cuts are tried."""
+    f, width = block.feature[lane], np.int64(block.high[lane]) - np.int64(block.low[lane])
+    has_missing = table.keeps_missing[f] and block.high[lane] == MISSING
+    return width > NARROW or (has_missing and width > 0) or table.is_categorical[f]
+
+
+@njit(**INLINED)
+def tries_all(n_cuts: int, block: Block, m: int, n: int) -> bool:
+    """Say whether all cuts of all candidates are tried, for it takes few steps."""
+    n_open = 0
+    for k in range(m):
+        n_open += block.low[k] != block.high[k]
+    return n_cuts * n <= n_open * (STEPS + STEPS_A_ROW * n)
+
+
+@njit(**INLINED)
+def next_cut(tried: Any, i: Any, by_rows: bool, block: Block) -> Any:
+    """Return the cut to try after the first ``i``."""
+    if by_rows:
+        return load(block.codes, i * WIDE)
+    return where(tried < load(block.high, 0), tried + np.uint8(i > np.uint64(0)), tried)
+
+
 @njit(**ONCE)
 def mark_missing(table: Table, block: Block) -> bool:
     """Note in ``block.shift`` which candidates have missing values and others; say if any has."""
@@ -86,11 +134,12 @@ def keep_cuts(block: Block, n: int, best: Any, cut: Any) -> None:
 @njit(**ONCE)
 def shift_codes(block: Block, n: int) -> None:
     """Raise the codes that ``block.shift`` says by one, which makes 255 the smallest, 0."""
-    shift, high = load(block.shift, 0), fill(np.uint8(0))
+    shift, low, high = load(block.shift, 0), fill(np.uint8(255)), fill(np.uint8(0))
     for i in range(np.uint64(n)):
         row = load(block.codes, i * WIDE) + shift
         store(block.codes, i * WIDE, row)
-        high = larger(high, row)
+        low, high = smaller(low, row), larger(high, row)
+    store(block.low, 0, low)
     store(block.high, 0, high)
 
 

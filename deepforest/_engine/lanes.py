@@ -40,8 +40,10 @@ def fill(x: Any) -> NDArray[Any]:
 
 
 def gather(flat: NDArray[Any], base: int, offsets: tuple[int, ...]) -> NDArray[Any]:
-    """Return ``flat[base + o]`` for each of eight offsets."""
-    return flat[np.asarray(offsets) + np.int64(base)]
+    """Return ``flat[base + o]`` for each of up to eight offsets, then zeros."""
+    lanes = np.zeros(LANES, flat.dtype)
+    lanes[: len(offsets)] = flat[np.asarray(offsets) + np.int64(base)]
+    return lanes
 
 
 def where(mask: NDArray[np.bool_], a: Any, b: NDArray[Any]) -> NDArray[Any]:
@@ -151,9 +153,9 @@ def _lower_gather(context: Any, builder: Any, signature: Any, arguments: Any) ->
     array_type, base_type, offsets_type = signature.args
     array = context.make_array(array_type)(context, builder, arguments[0])
     base = context.cast(builder, arguments[1], base_type, types.intp)
-    vector = ir.VectorType(context.get_value_type(array_type.dtype), LANES)
-    lanes = ir.Constant(vector, ir.Undefined)
-    for k, offset in enumerate(unpack_tuple(builder, arguments[2], LANES)):
+    element = context.get_value_type(array_type.dtype)
+    lanes = ir.Constant(ir.VectorType(element, LANES), [ir.Constant(element, 0)] * LANES)
+    for k, offset in enumerate(unpack_tuple(builder, arguments[2], len(offsets_type))):
         place = builder.add(base, context.cast(builder, offset, offsets_type.dtype, types.intp))
         x = builder.load(builder.gep(array.data, [place]))
         lanes = builder.insert_element(lanes, x, ir.Constant(ir.IntType(32), k))

@@ -8,7 +8,8 @@ sum of target ``k``) and ``N`` the weight on one side, the best split maximises
     sum_k S_k(left)^2 / N(left)  +  sum_k S_k(right)^2 / N(right).
 
 A small node tries the code of each of its rows as a cut, on eight features at once: rows times rows
-steps, but steps without a branch. In a large one codes are counted (`counting`).
+steps, but steps without a branch. So are all codes of features that have few. Otherwise codes are
+counted (`counting`).
 """
 
 from typing import Any
@@ -17,15 +18,20 @@ import numpy as np
 from numba import njit
 
 from deepforest._engine.block import Block
-from deepforest._engine.candidate import NO_SPLIT, PAIRS, Scratch
+from deepforest._engine.candidate import NO_SPLIT, Scratch
 from deepforest._engine.class_rows import Node
 from deepforest._engine.counting import count_classes
 from deepforest._engine.cuts import (
+    all_cuts,
     allowed,
+    is_counted,
     keep_better_cuts,
     keep_cuts,
     mark_missing,
+    narrow_cuts,
+    next_cut,
     shift_codes,
+    tries_all,
 )
 from deepforest._engine.dividing import Table
 from deepforest._engine.drawing import draw_cuts
@@ -55,16 +61,22 @@ def score_cuts(cut: Any, node: Node, n_groups: int, block: Block) -> Any:
 
 @njit(**INLINED)
 def find_cuts(
-    node: Node, n_groups: int, block: Block, least: Any, min_leaf: int
+    node: Node,
+    n_groups: int,
+    block: Block,
+    n_cuts: int,
+    by_rows: bool,
+    least: Any,
+    min_leaf: int,
 ) -> tuple[Any, Any]:
-    """Return the best score and its cut in each lane; of equal ones the smallest cut.
+    """Return the best score of so many cuts and its cut in each lane; of equal ones the smallest.
 
-    No cut is below ``least``.
+    See `all_cuts`. No cut is below ``least``.
     """
     n = node.starts[n_groups]
-    best, cut = fill(np.float32(NO_SPLIT)), load(block.high, 0)
-    for i in range(np.uint64(n)):
-        tried = load(block.codes, i * WIDE)
+    best, cut, tried = fill(np.float32(NO_SPLIT)), load(block.high, 0), load(block.low, 0)
+    for i in range(np.uint64(n_cuts)):
+        tried = next_cut(tried, i, by_rows, block)
         score = score_cuts(tried, node, n_groups, block)
         better = (score > best) | ((score == best) & (tried < cut))
         better = better & (least <= tried) & allowed(tried, block, n, min_leaf)
@@ -84,21 +96,24 @@ def best_splits_classes(
 ) -> None:
     """Find the best split of a node on each of the first ``m`` candidates of the block."""
     n = node.starts[n_groups]
-    few = n * n <= PAIRS * m
-    any_missing = few and mark_missing(table, block)
-    if few:
-        best, cut = find_cuts(node, n_groups, block, fill(np.uint8(0)), min_leaf)
+    n_cuts, by_rows = all_cuts(table, block, m, n)
+    few = tries_all(n_cuts, block, m, n)
+    if not few:
+        n_cuts, by_rows = narrow_cuts(table, block, m), False
+    any_missing = mark_missing(table, block)
+    if n_cuts > 0:
+        none = fill(np.uint8(0))
+        best, cut = find_cuts(node, n_groups, block, n_cuts, by_rows, none, min_leaf)
         keep_cuts(block, n, best, cut)
     for k in range(m):
         f = block.feature[k]
-        if block.low[k] != block.high[k] and (table.is_categorical[f] or not few):
-            keeps_missing, is_categorical = table.keeps_missing[f], table.is_categorical[f]
-            count_classes(
-                node, n_groups, block, k, keeps_missing, is_categorical, min_leaf, scratch
-            )
-    if any_missing:
+        if table.is_categorical[f] or (not few and is_counted(table, block, k)):
+            count_classes(table, node, n_groups, block, k, min_leaf, scratch)
+    if few and any_missing:
         shift_codes(block, n)
-        best, cut = find_cuts(node, n_groups, block, fill(np.uint8(1)), min_leaf)
+        n_cuts, by_rows = all_cuts(table, block, m, n)
+        one = fill(np.uint8(1))
+        best, cut = find_cuts(node, n_groups, block, n_cuts, by_rows, one, min_leaf)
         keep_better_cuts(block, n, best, cut)
 
 

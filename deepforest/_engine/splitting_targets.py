@@ -14,15 +14,20 @@ from numba import njit
 from numpy.typing import NDArray
 
 from deepforest._engine.block import Block
-from deepforest._engine.candidate import MISSING, NO_SPLIT, PAIRS, Scratch, list_codes
+from deepforest._engine.candidate import MISSING, NO_SPLIT, Scratch, list_codes
 from deepforest._engine.categories import sort_by_rank, write_left_set
 from deepforest._engine.counting import choose_place, forbid_small_sides
 from deepforest._engine.cuts import (
+    all_cuts,
     allowed,
+    is_counted,
     keep_better_cuts,
     keep_cuts,
     mark_missing,
+    narrow_cuts,
+    next_cut,
     shift_codes,
+    tries_all,
 )
 from deepforest._engine.dividing import Table
 from deepforest._engine.drawing import draw_cuts
@@ -55,11 +60,13 @@ def sum_up_to(cut: Any, value: NDArray[np.float64], n: int, block: Block) -> Any
 
 
 @njit(**INLINED)
-def find_target_cuts(node: Any, n: int, block: Block, least: Any, min_leaf: int) -> tuple[Any, Any]:
+def find_target_cuts(
+    node: Any, n: int, block: Block, n_cuts: int, by_rows: bool, least: Any, min_leaf: int
+) -> tuple[Any, Any]:
     """Return the best score and its cut in each lane, as ``splitting.find_cuts`` does."""
-    best, cut = fill(NO_SPLIT), load(block.high, 0)
-    for i in range(np.uint64(n)):
-        tried = load(block.codes, i * WIDE)
+    best, cut, tried = fill(NO_SPLIT), load(block.high, 0), load(block.low, 0)
+    for i in range(np.uint64(n_cuts)):
+        tried = next_cut(tried, i, by_rows, block)
         score = score_target_cuts(tried, node, n, block)
         better = (score > best) | ((score == best) & (tried < cut))
         better = better & (least <= tried) & allowed(tried, block, n, min_leaf)
@@ -72,27 +79,24 @@ def best_splits_targets(
     table: Table, node: Any, n: int, block: Block, m: int, min_leaf: int, scratch: Scratch
 ) -> None:
     """Find the best split of a node on each of the first ``m`` candidates of the block."""
-    few = n * n <= PAIRS * m
-    any_missing = few and mark_missing(table, block)
-    if few:
-        best, cut = find_target_cuts(node, n, block, fill(np.uint8(0)), min_leaf)
+    n_cuts, by_rows = all_cuts(table, block, m, n)
+    few = tries_all(n_cuts, block, m, n)
+    if not few:
+        n_cuts, by_rows = narrow_cuts(table, block, m), False
+    any_missing = mark_missing(table, block)
+    if n_cuts > 0:
+        none = fill(np.uint8(0))
+        best, cut = find_target_cuts(node, n, block, n_cuts, by_rows, none, min_leaf)
         keep_cuts(block, n, best, cut)
     for k in range(m):
         f = block.feature[k]
-        if block.low[k] != block.high[k] and (table.is_categorical[f] or not few):
-            count_targets(
-                node,
-                n,
-                block,
-                k,
-                table.keeps_missing[f],
-                table.is_categorical[f],
-                min_leaf,
-                scratch,
-            )
-    if any_missing:
+        if table.is_categorical[f] or (not few and is_counted(table, block, k)):
+            count_targets(table, node, n, block, k, min_leaf, scratch)
+    if few and any_missing:
         shift_codes(block, n)
-        best, cut = find_target_cuts(node, n, block, fill(np.uint8(1)), min_leaf)
+        n_cuts, by_rows = all_cuts(table, block, m, n)
+        one = fill(np.uint8(1))
+        best, cut = find_target_cuts(node, n, block, n_cuts, by_rows, one, min_leaf)
         keep_better_cuts(block, n, best, cut)
 
 
@@ -118,17 +122,20 @@ def random_splits_targets(
 
 @njit(**KERNEL)
 def count_targets(
+    table: Table,
     node: Any,
     n: int,
     block: Block,
     lane: int,
-    keeps_missing: bool,
-    is_categorical: bool,
     min_leaf: int,
     scratch: Scratch,
 ) -> None:
-    """Find the best split on one candidate of a block by counting its codes."""
+    """Find the best split on one candidate of a block by counting its codes, if they differ."""
     codes, low, high = block.codes, np.int64(block.low[lane]), np.int64(block.high[lane])
+    if low == high:
+        return
+    f = block.feature[lane]
+    keeps_missing, is_categorical = table.keeps_missing[f], table.is_categorical[f]
     row_counts, seen, order = scratch.row_counts, scratch.seen, scratch.order
     column = np.uint64(lane)
     for i in range(np.uint64(n)):
