@@ -29,7 +29,7 @@ class Block(NamedTuple):
     codes: NDArray[np.uint8]  # (rows * 8,) those of a row side by side
     low: NDArray[np.uint8]  # (8,) the smallest code; where it is the largest there is no split
     high: NDArray[np.uint8]  # (8,) the largest code
-    cut: NDArray[np.uint8]  # (8,) room for codes
+    cut: NDArray[np.uint8]  # (8,) of drawn splits: codes up to it go left
     shift: NDArray[np.uint8]  # (8,) what was added to the codes, 1 where missing values become 0
     score: NDArray[Any]  # (8,) of the split that was found, or NO_SPLIT
     code: NDArray[np.uint8]  # (8,)

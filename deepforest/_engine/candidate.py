@@ -1,6 +1,6 @@
 # numpy's scalars are as good as int, float and bool here.
 # mypy: disable-error-code="arg-type, assignment, no-any-return, return-value"
-"""What a search knows of one candidate feature of a node: its codes, and room to count them.
+"""What counting the codes of one candidate feature takes, and when they are counted.
 
 Searches for classes (`splitting`) and for real targets (`splitting_targets`) share it.
 """

@@ -36,10 +36,10 @@ class Table(NamedTuple):
 
 
 class Bag(NamedTuple):
-    """The rows that one tree sees, in the order of their classes."""
+    """The rows that one tree for real targets sees; one for classes has `class_rows.ROW`."""
 
     base: NDArray[np.int32]  # (rows,) base address of the row
-    y: NDArray[Any]  # (rows,) class, or (rows, K) targets
+    y: NDArray[np.float64]  # (rows, K) targets
     weight: NDArray[np.float64]  # (rows,)
 
 
