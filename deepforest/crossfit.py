@@ -9,7 +9,6 @@ from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
-from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from sklearn import config_context, get_config
 from sklearn.base import BaseEstimator
@@ -31,6 +30,7 @@ from deepforest.models import (
 )
 from deepforest.splits import Splits
 from deepforest.target import Rows, Target, Vectors
+from deepforest.threads import in_threads
 
 
 class Instances(Protocol):
@@ -240,7 +240,8 @@ def spread(
     """
     configuration = get_config()
 
-    def configured(model: BaseEstimator, call: Callable[[BaseEstimator], Any]) -> Any:
+    def configured(i: int) -> Any:
+        model, call = calls[i]
         with config_context(**configuration):
             return call(model)
 
@@ -253,10 +254,7 @@ def spread(
             results[i] = call(threaded)
         else:
             others.append(i)
-    outputs = Parallel(n_jobs=n_jobs, prefer="threads")(
-        delayed(configured)(*calls[i]) for i in others
-    )
-    for i, output in zip(others, outputs, strict=True):
+    for i, output in zip(others, in_threads(configured, others, n_jobs), strict=True):
         results[i] = output
     return results
 

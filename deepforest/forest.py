@@ -72,7 +72,7 @@ class HistForestClassifier(ClassifierMixin, HistForestBase):
     random_state : int, RandomState instance or None, default=None
         The same seed gives the same forest.
     verbose : int, default=0
-        As joblib takes it.
+        1 shows a line at every tenth of the trees, through the logger "deepforest".
 
     Attributes
     ----------
@@ -255,7 +255,7 @@ class HistForestRegressor(RegressorMixin, HistForestBase):
     random_state : int, RandomState instance or None, default=None
         The same seed gives the same forest.
     verbose : int, default=0
-        As joblib takes it.
+        1 shows a line at every tenth of the trees, through the logger "deepforest".
 
     Attributes
     ----------

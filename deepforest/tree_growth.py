@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
-from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
 from deepforest.bags import TreeRows
 from deepforest.bins import Bins
 from deepforest.coding import CodedTable, CodedWindows
+from deepforest.progress import report
+from deepforest.threads import in_threads
 from deepforest.trees import Trees, real_thresholds
 
 NEAR_ROWS = 4096
@@ -75,7 +77,7 @@ def grow_trees(
     seed : int
         32 bits; tree ``t`` draws from a generator that ``seed`` and ``t`` determine.
     n_jobs, verbose : int
-        As joblib takes them.
+        As the forests take them.
 
     Returns
     -------
@@ -84,11 +86,17 @@ def grow_trees(
         Mean decrease of impurity, normalised.
     """
     kinds = has_missing, bins.is_categorical
-    grown = Parallel(n_jobs=n_jobs, verbose=verbose, prefer="threads", return_as="generator")(
-        delayed(_grow)(codes, kinds, rows, n_classes, rules, seed, number)
-        for number in range(n_trees)
-    )
-    return join(grown, n_trees, bins)
+    grow = partial(_grow, codes, kinds, rows, n_classes, rules, seed)
+    grown = in_threads(grow, range(n_trees), n_jobs)
+    return join(_reported(grown, n_trees, verbose > 0), n_trees, bins)
+
+
+def _reported(grown: Iterable[Any], n_trees: int, verbose: bool) -> Iterator[Any]:
+    """Pass trees on, with a line of progress at every tenth of them."""
+    for number, tree in enumerate(grown, start=1):
+        if number * 10 // n_trees > (number - 1) * 10 // n_trees:
+            report(verbose, "%d of %d trees", number, n_trees)
+        yield tree
 
 
 def join(grown: Iterable[Any], n_trees: int, bins: Bins) -> tuple[Trees, NDArray[np.float64]]:

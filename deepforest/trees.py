@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
-from joblib import Parallel, delayed, effective_n_jobs
+from joblib import effective_n_jobs
 from numpy.typing import NDArray
 
 from deepforest.bins import Bins
 from deepforest.coding import CodedWindows
+from deepforest.threads import in_threads
 
 BLOCK_BYTES = 2**19
 """Rows of about so many bytes go down a tree together, and stay in the cache from tree to tree."""
@@ -117,10 +119,11 @@ class Trees:
             packed = np.empty((0, 0), np.uint8)
         else:
             packed = np.asarray(bags)
-        parts = Parallel(n_jobs=n_jobs, prefer="threads")(
-            delayed(_votes)(readable, self.leaf_values, X, packed, chunk, n_outputs)
-            for chunk in _shares(len(X), n_jobs)
-        )
+
+        def votes(rows: slice) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+            return _votes(readable, self.leaf_values, X, packed, rows, n_outputs)
+
+        parts = in_threads(votes, _shares(len(X), n_jobs), n_jobs)
         sums, counts = zip(*parts, strict=True)
         return np.concatenate(sums), np.concatenate(counts)
 
@@ -169,10 +172,8 @@ class Trees:
     def leaves(self, X: NDArray[Any], n_jobs: int | None) -> NDArray[np.int32]:
         """Return the leaf that each row falls into, by its number in its tree; (n, trees)."""
         readable = self._readable(X)
-        parts = Parallel(n_jobs=n_jobs, prefer="threads")(
-            delayed(_leaves)(readable, X, chunk) for chunk in _shares(len(X), n_jobs)
-        )
-        return np.concatenate(parts) - self.roots
+        parts = in_threads(partial(_leaves, readable, X), _shares(len(X), n_jobs), n_jobs)
+        return np.concatenate(list(parts)) - self.roots
 
     def _needs_care(self, X: NDArray[Any]) -> bool:
         """Say whether prediction has to look for missing values and categories in ``X``."""

@@ -5,7 +5,6 @@ from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
-from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.dummy import DummyClassifier, DummyRegressor
@@ -22,6 +21,7 @@ from deepforest.models import (
     takes_shared_codes,
 )
 from deepforest.target import Rows, Target, Vectors
+from deepforest.threads import in_threads
 from deepforest.windows import (
     WindowGrid,
     gather_windows,
@@ -198,10 +198,7 @@ class WindowedArray(NamedTuple):
                 np.copyto(vectors, self.class_prior, where=np.isnan(vectors))
             return vectors.reshape(len(vectors), -1).astype(result.dtype)
 
-        parts = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")(
-            delayed(pooled)(some) for some in blocks
-        )
-        for some, part in zip(blocks, parts, strict=True):
+        for some, part in zip(blocks, in_threads(pooled, blocks, n_jobs), strict=True):
             result[some] = part
         return result
 

@@ -1,0 +1,59 @@
+"""Work spread over threads: in order, on no more threads than asked for, and stopped cleanly."""
+
+import threading
+import time
+
+import joblib
+import pytest
+
+from deepforest.threads import in_threads
+
+
+@pytest.mark.parametrize("n_jobs", [None, 1, 2, 3, -1])
+def test_results_come_in_the_order_of_the_arguments(n_jobs):
+    def slower_at_first(i):
+        time.sleep(0.02 if i == 0 else 0)
+        return i * i
+
+    assert list(in_threads(slower_at_first, range(7), n_jobs)) == [i * i for i in range(7)]
+
+
+@pytest.mark.parametrize("n_jobs", [2, 3])
+def test_as_many_threads_run_as_are_asked_for(n_jobs):
+    all_there = threading.Barrier(n_jobs, timeout=10)
+    assert len(list(in_threads(lambda _: all_there.wait(), range(n_jobs), n_jobs))) == n_jobs
+
+
+@pytest.mark.parametrize(("n_jobs", "n_arguments"), [(None, 3), (1, 3), (2, 1)])
+def test_one_thread_is_the_calling_one(n_jobs, n_arguments):
+    threads = in_threads(lambda _: threading.get_ident(), range(n_arguments), n_jobs)
+    assert set(threads) == {threading.get_ident()}
+
+
+def test_no_arguments_are_no_work():
+    assert list(in_threads(str, [], 2)) == []
+
+
+def test_the_default_number_of_threads_is_that_of_joblib():
+    all_there = threading.Barrier(2, timeout=10)
+    with joblib.parallel_config(n_jobs=2):
+        assert len(list(in_threads(lambda _: all_there.wait(), range(2), None))) == 2
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_an_error_ends_the_work(error, n_jobs):
+    begun = []
+
+    def fail_at_first(i):
+        begun.append(i)
+        if i == 0:
+            raise error
+        time.sleep(0.01)
+
+    with pytest.raises(error):
+        list(in_threads(fail_at_first, range(1000), n_jobs))
+    assert len(begun) < 500
+    before = len(begun)
+    time.sleep(0.05)
+    assert len(begun) == before
