@@ -18,11 +18,14 @@ from deepforest.threads import in_threads
 BLOCK_BYTES = 2**19
 """Rows of about so many bytes go down a tree together, and stay in the cache from tree to tree."""
 
+NODES_A_ROW = 4
+"""So many nodes of a tree there are at most for each row, as trees are laid out for each block."""
+
 BLOCK_ROWS = 512
 """Blocks are a multiple of so many rows, which are whole bytes of a bag."""
 
-Readable = tuple[Any, NDArray[np.uint32] | None, NDArray[np.bool_] | None]
-"""A `predicting.Forest` with ``sets`` and ``missing_left`` as `predicting.find_leaves` has them."""
+Readable = tuple[Any, NDArray[np.uint32] | None, bool]
+"""A `predicting.Forest` with ``sets`` and ``any_missing`` as `predicting.find_leaves` has them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,32 +71,30 @@ class Trees:
     bins: Bins
 
     def _readable(self, X: NDArray[Any], offset: NDArray[np.int64] | None = None) -> Readable:
-        """Return the nodes as prediction reads them for values like those of ``X``.
+        """Return the forest as prediction reads it for values like those of ``X``.
 
         ``offset`` is where each feature stands behind the first value of its row, or None where
         features stand in their order.
         """
-        from deepforest._engine.predicting import MISSING_LEFT, NODE_CODE, NODE_REAL, Forest
+        from deepforest._engine.predicting import Forest
 
-        sets = missing_left = None
-        threshold: NDArray[Any] = self.threshold
-        if X.dtype == np.uint8:
-            threshold = self.code.astype(np.int32)
-            if self._needs_care(X):
-                raised = self.missing_left & self.bins.keeps_missing[self.feature]
-                raised &= self.feature >= 0
-                threshold[raised] += MISSING_LEFT + 1
-                is_set = self.bins.is_categorical[self.feature] & (self.feature >= 0)
-                threshold[is_set] = ~self.leaf[is_set]
-                sets = self.left_sets if len(self.left_sets) else np.zeros((1, 8), np.uint32)
-        elif self._needs_care(X):
-            missing_left = self.missing_left
-        nodes = np.empty(self.feature.size, NODE_CODE if X.dtype == np.uint8 else NODE_REAL)
-        nodes["threshold"] = threshold
-        nodes["left"] = self.children_left
-        feature = np.maximum(self.feature, 0)
-        nodes["offset"] = feature if offset is None else offset[feature]
-        return Forest(nodes, self.roots, self.leaf), sets, missing_left
+        is_coded = X.dtype == np.uint8
+        sets, needs_care = None, self._needs_care(X)
+        if is_coded and needs_care:
+            sets = self.left_sets if len(self.left_sets) else np.zeros((1, 8), np.uint32)
+        n_features = len(self.bins.edges)
+        forest = Forest(
+            np.append(self.roots, self.feature.size).astype(np.int64),
+            self.children_left,
+            self.feature,
+            self.code if is_coded else self.threshold,
+            self.missing_left,
+            self.leaf,
+            (np.arange(n_features) if offset is None else offset).astype(np.int32),
+            self.bins.keeps_missing,
+            self.bins.is_categorical,
+        )
+        return forest, sets, needs_care and not is_coded
 
     def votes(
         self, X: NDArray[Any], n_outputs: int, n_jobs: int | None, bags: Any = None
@@ -149,7 +150,7 @@ class Trees:
         """
         from deepforest._engine.predicting import add_votes
 
-        forest, sets, missing_left = self._readable(windows.codes, windows.offset)
+        forest, sets, any_missing = self._readable(windows.codes, windows.offset)
         flat, n_windows = windows.codes.ravel(), len(windows.base)
 
         def votes(arrays: slice) -> NDArray[np.float64]:
@@ -161,7 +162,16 @@ class Trees:
             sums = np.zeros((len(base), n_outputs))
             counts = np.zeros(len(base), np.int64)
             add_votes(
-                flat, base, forest, self.leaf_values, sets, missing_left, packed, sums, counts
+                flat,
+                base,
+                forest,
+                self.leaf_values,
+                sets,
+                any_missing,
+                packed,
+                _room(forest),
+                sums,
+                counts,
             )
             with np.errstate(invalid="ignore"):
                 sums /= counts[:, None]
@@ -173,7 +183,7 @@ class Trees:
         """Return the leaf that each row falls into, by its number in its tree; (n, trees)."""
         readable = self._readable(X)
         parts = in_threads(partial(_leaves, readable, X), _shares(len(X), n_jobs), n_jobs)
-        return np.concatenate(list(parts)) - self.roots
+        return np.concatenate(list(parts))
 
     def _needs_care(self, X: NDArray[Any]) -> bool:
         """Say whether prediction has to look for missing values and categories in ``X``."""
@@ -204,10 +214,11 @@ def _shares(n: int, n_jobs: int | None) -> list[slice]:
     return _chunks(n, -(-n // (parts * BLOCK_ROWS)) * BLOCK_ROWS)
 
 
-def _block_rows(X: NDArray[Any]) -> int:
+def _block_rows(X: NDArray[Any], forest: Any) -> int:
     """Return how many rows make a block."""
-    blocks = BLOCK_BYTES // (X.shape[1] * X.itemsize * BLOCK_ROWS)
-    return int(BLOCK_ROWS * min(max(1, blocks), 16))
+    of_bytes = BLOCK_BYTES // (X.shape[1] * X.itemsize)
+    of_nodes = forest.left.size // (forest.starts.size - 1) // NODES_A_ROW
+    return int(BLOCK_ROWS * min(max(1, of_bytes // BLOCK_ROWS, of_nodes // BLOCK_ROWS), 16))
 
 
 def _chunks(n: int, size: int) -> list[slice]:
@@ -225,11 +236,12 @@ def _votes(
     """Return sums and counts of ``Trees.votes`` for a slice of the rows."""
     from deepforest._engine.predicting import add_votes
 
-    forest, sets, missing_left = readable
+    forest, sets, any_missing = readable
     n = rows.stop - rows.start
     sums = np.zeros((n, n_outputs))
     counts = np.zeros(n, np.int64)
-    for part in _chunks(n, _block_rows(X)):
+    room = _room(forest)
+    for part in _chunks(n, _block_rows(X, forest)):
         flat, base = _by_rows(X[rows][part])
         first = rows.start + part.start
         add_votes(
@@ -238,8 +250,9 @@ def _votes(
             forest,
             leaf_values,
             sets,
-            missing_left,
+            any_missing,
             bags[:, first >> 3 : (first + part.stop - part.start + 7) >> 3],
+            room,
             sums[part],
             counts[part],
         )
@@ -248,17 +261,26 @@ def _votes(
 
 def _leaves(readable: Readable, X: NDArray[Any], rows: slice) -> NDArray[np.int32]:
     """Return the leaves of a slice of the rows; (rows, trees)."""
-    from deepforest._engine.predicting import find_leaves
+    from deepforest._engine.predicting import find_all_leaves
 
-    forest, sets, missing_left = readable
-    n = rows.stop - rows.start
-    out = np.empty((n, forest.roots.size), np.int32)
-    for part in _chunks(n, _block_rows(X)):
+    forest, sets, any_missing = readable
+    n, n_trees = rows.stop - rows.start, forest.starts.size - 1
+    out = np.empty((n, n_trees), np.int32)
+    room = _room(forest)
+    for part in _chunks(n, _block_rows(X, forest)):
         flat, base = _by_rows(X[rows][part])
-        leaves = np.empty((forest.roots.size, base.size), np.int32)
-        find_leaves(flat, base, forest, sets, missing_left, leaves)
+        leaves = np.empty((n_trees, base.size), np.int32)
+        find_all_leaves(flat, base, forest, sets, any_missing, room, leaves)
         out[part] = leaves.T
     return out
+
+
+def _room(forest: Any) -> NDArray[Any]:
+    """Return room for laying out any tree of a `predicting.Forest`."""
+    from deepforest._engine.predicting import NODE_CODE, NODE_REAL
+
+    dtype = NODE_CODE if forest.threshold.dtype == np.uint8 else NODE_REAL
+    return np.empty(np.diff(forest.starts).max(), dtype)
 
 
 def _by_rows(X: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int64]]:

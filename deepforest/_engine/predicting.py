@@ -2,9 +2,9 @@
 # mypy: disable-error-code="arg-type, assignment, no-any-return, return-value"
 """Reading grown forests: which leaf a row falls into, and what the leaves say.
 
-Nodes of all trees stand in one array, children by their number in it. Rows go down a tree in
-groups, step by step together: a leaf is its own left child and its threshold lets everything left,
-so there is no branch to be guessed wrong and the loads of the group overlap.
+A tree that many rows are asked about is laid out first, what is read at every step side by side.
+Rows go down it in groups, step by step together: a leaf is its own left child and its threshold
+lets everything left, so there is no branch to be guessed wrong and the loads of the group overlap.
 
 Sums go over the trees in their order for each row, so no division of the rows changes a result.
 """
@@ -15,20 +15,29 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from deepforest._engine.random import KERNEL
+from deepforest._engine.random import INLINED, KERNEL
 
 
 class Forest(NamedTuple):
-    """Nodes of all trees. ``nodes`` has the fields that are read at every step side by side."""
+    """Nodes of all trees, one tree after the other, as `deepforest.trees.Trees` has them."""
 
-    nodes: NDArray[Any]  # (nodes,) threshold, left, offset (of the feature), as NODE_* below
-    roots: NDArray[np.int32]  # (trees,)
-    leaf: NDArray[np.int32]  # (nodes,) as in growing.Tree
+    starts: NDArray[np.int64]  # (trees + 1,) where the nodes of a tree begin; the last is the end
+    left: NDArray[np.int32]  # (nodes,)
+    feature: NDArray[np.int32]  # (nodes,)
+    threshold: NDArray[Any]  # (nodes,) float32, or uint8 codes
+    missing_left: NDArray[np.bool_]  # (nodes,)
+    leaf: NDArray[np.int32]  # (nodes,)
+    offset: NDArray[np.int32]  # (features,) from the first value of a row
+    keeps_missing: NDArray[np.bool_]  # (features,)
+    is_categorical: NDArray[np.bool_]  # (features,)
 
 
 # Fields of 4 bytes: numba reads records faster when nothing is padded.
 NODE_REAL = np.dtype([("threshold", np.float32), ("left", np.int32), ("offset", np.int32)])
 NODE_CODE = np.dtype([("threshold", np.int32), ("left", np.int32), ("offset", np.int32)])
+
+# A tree is laid out for a group of rows, and if there is a row for so many of its nodes.
+GROUP, NODES_A_ROW = 8, 32
 
 MISSING_LEFT = 256  # in a threshold of codes, beside the code
 
@@ -116,43 +125,81 @@ def fall(
         leaves[i + 7] = a7
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
-def fall_with_care(
-    flat: NDArray[Any],
-    base: NDArray[np.int64],
-    nodes: NDArray[Any],
-    root: int,
-    leaves: NDArray[np.int32],
-    missing_left: NDArray[np.bool_],
-) -> None:
-    """As ``fall``, where real values are missing. ``missing_left`` (nodes,) says where they go."""
-    for i in range(base.size):
-        node = root
-        while nodes[node]["left"] != node:
-            x = flat[base[i] + nodes[node]["offset"]]
-            left = missing_left[node] if x != x else x <= nodes[node]["threshold"]
-            node = np.int64(nodes[node]["left"]) + (not left)
-        leaves[i] = node
+@njit(**INLINED)
+def step_threshold(forest: Forest, node: int, sets: Any) -> Any:
+    """Return the threshold of a node; with ``sets`` as ``goes_right`` takes it."""
+    if sets is None:
+        return forest.threshold[node]
+    is_split, feature = forest.feature[node] >= 0, max(forest.feature[node], 0)
+    raised = is_split & forest.missing_left[node] & forest.keeps_missing[feature]
+    threshold = np.int32(forest.threshold[node]) + np.int32(MISSING_LEFT + 1) * np.int32(raised)
+    is_set = is_split & forest.is_categorical[feature]
+    return ~forest.leaf[node] if is_set else threshold
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@njit(**INLINED)
+def lay_out(forest: Forest, t: int, sets: Any, nodes: NDArray[Any]) -> None:
+    """Write the nodes of a tree into ``nodes``, numbered from 0."""
+    start = forest.starts[t]
+    for node in range(start, forest.starts[t + 1]):
+        step = nodes[node - start]
+        step["threshold"] = step_threshold(forest, node, sets)
+        step["left"] = forest.left[node] - start
+        # Leaves let any value left. A branch for them would be guessed wrong at every other node.
+        step["offset"] = forest.offset[max(forest.feature[node], 0)]
+
+
+@njit(**INLINED)
+def fall_alone(flat: NDArray[Any], base: int, forest: Forest, t: int, sets: Any) -> Any:
+    """Return the leaf that a row falls into; real values may be missing."""
+    node = forest.starts[t]
+    while forest.feature[node] >= 0:
+        x = flat[base + forest.offset[forest.feature[node]]]
+        if sets is None:
+            right = not (forest.missing_left[node] if x != x else x <= forest.threshold[node])
+        else:
+            right = goes_right(np.int32(x), step_threshold(forest, node, sets), sets)
+        node = np.int64(forest.left[node]) + right
+    return node - forest.starts[t]
+
+
+@njit(**INLINED)
 def find_leaves(
     flat: NDArray[Any],
     base: NDArray[np.int64],
     forest: Forest,
+    t: int,
     sets: Any,
-    missing_left: Any,
+    any_missing: bool,
+    nodes: NDArray[Any],
+    leaves: NDArray[np.int32],
+) -> None:
+    """Write into ``leaves`` the leaf of each row in a tree, by its number in the tree.
+
+    ``sets`` are as in ``fall``; ``any_missing`` says whether real values are. ``nodes`` are room.
+    """
+    n = base.size
+    if any_missing or n < GROUP or n * NODES_A_ROW < forest.starts[t + 1] - forest.starts[t]:
+        for i in range(n):
+            leaves[i] = fall_alone(flat, base[i], forest, t, sets)
+    else:
+        lay_out(forest, t, sets, nodes)
+        fall(flat, base, nodes, 0, leaves, sets)
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def find_all_leaves(
+    flat: NDArray[Any],
+    base: NDArray[np.int64],
+    forest: Forest,
+    sets: Any,
+    any_missing: bool,
+    nodes: NDArray[Any],
     out: NDArray[Any],
 ) -> None:
-    """Write into ``out`` (trees, n), int32, the number of each row's leaf.
-
-    ``sets`` are as in ``fall``; ``missing_left`` as in ``fall_with_care``, or None.
-    """
-    for t in range(forest.roots.size):
-        if missing_left is None:
-            fall(flat, base, forest.nodes, forest.roots[t], out[t], sets)
-        else:
-            fall_with_care(flat, base, forest.nodes, forest.roots[t], out[t], missing_left)
+    """Write into ``out`` (trees, n), int32, the number of each row's leaf in its tree."""
+    for t in range(forest.starts.size - 1):
+        find_leaves(flat, base, forest, t, sets, any_missing, nodes, out[t])
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -180,33 +227,33 @@ def add_votes(
     forest: Forest,
     leaf_values: NDArray[Any],
     sets: Any,
-    missing_left: Any,
+    any_missing: bool,
     bags: NDArray[np.uint8],
+    nodes: NDArray[Any],
     out: NDArray[Any],
     counts: NDArray[np.int64],
 ) -> None:
     """Add to ``out`` (n, K) what each tree says of each row, and to ``counts`` (n,) the trees.
 
-    ``sets`` and ``missing_left`` are as in ``find_leaves``. ``bags`` (trees, bytes) has a bit for
-    each row, the first row in the highest bit of the first byte: trees are asked only about rows
-    whose bit is 0. With no bags every tree is asked about every row.
+    ``sets``, ``any_missing`` and ``nodes`` are as in ``find_leaves``. ``bags`` (trees, bytes) has a
+    bit for each row, the first row in the highest bit of the first byte: trees are asked only about
+    rows whose bit is 0. With no bags every tree is asked about every row.
     """
     n = base.size
     rows = np.arange(n).astype(np.int32)
     asked = base.copy()
     leaves = np.empty(n, np.int32)
     m = n
-    for t in range(forest.roots.size):
+    for t in range(forest.starts.size - 1):
         if bags.shape[0] > 0:
             m = 0
             for i in range(n):
                 rows[m] = i
                 asked[m] = base[i]
                 m += ((bags[t, i >> 3] >> (7 - (i & 7))) & 1) == 0
-        if missing_left is None:
-            fall(flat, asked[:m], forest.nodes, forest.roots[t], leaves, sets)
-        else:
-            fall_with_care(flat, asked[:m], forest.nodes, forest.roots[t], leaves, missing_left)
-        add_leaves(forest.leaf, leaf_values, rows[:m], leaves, out)
-        for i in range(m):
-            counts[rows[i]] += 1
+            for i in range(m):
+                counts[rows[i]] += 1
+        find_leaves(flat, asked[:m], forest, t, sets, any_missing, nodes, leaves)
+        add_leaves(forest.leaf[forest.starts[t] :], leaf_values, rows[:m], leaves, out)
+    if bags.shape[0] == 0:
+        counts += forest.starts.size - 1
