@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.sparse import issparse
 
 from deepforest.sparse import dense_column, stored
+from deepforest.threads import in_threads
 
 MISSING = 255
 """The code of missing values, in features that keep one."""
@@ -36,10 +37,11 @@ class Bins:
     keeps_missing: NDArray[np.bool_]
     is_categorical: NDArray[np.bool_]
 
-    def code(self, X: Any) -> NDArray[np.uint8]:
+    def code(self, X: Any, n_jobs: int | None = 1) -> NDArray[np.uint8]:
         """Return the codes of ``X`` (n, d) in column-major order.
 
-        ``X`` is an array of float32 or uint8, or a CSC matrix of float32.
+        ``X`` is an array of float32 or uint8, or a CSC matrix of float32. Columns are spread over
+        ``n_jobs`` threads.
         """
         if X.dtype == np.uint8 and not self.keeps_missing.any():
             return by_columns(X)
@@ -47,8 +49,9 @@ class Bins:
         from deepforest._engine.binning import code_categories, code_values
 
         codes = np.empty(X.shape, np.uint8, order="F")
-        for f, edges in enumerate(self.edges):
-            code = code_categories if self.is_categorical[f] else code_values
+
+        def code_column(f: int) -> None:
+            code, edges = code_categories if self.is_categorical[f] else code_values, self.edges[f]
             if issparse(X):
                 rows, values = stored(X, f)
                 of_values = np.empty(len(values) + 1, np.uint8)
@@ -57,6 +60,9 @@ class Bins:
                 codes[rows, f] = of_values[:-1]
             else:
                 code(np.ascontiguousarray(X[:, f], dtype=np.float32), edges, codes[:, f])
+
+        for _ in in_threads(code_column, range(X.shape[1]), n_jobs):
+            pass
         return codes
 
 
@@ -92,16 +98,24 @@ def window_bins(channel_bins: Bins, n_features: int) -> Bins:
     )
 
 
-def find_bins(X: Any, max_bins: int, is_categorical: NDArray[np.bool_]) -> Bins:
-    """Return bins for ``X`` (n, d), an array or a CSC matrix of float32; NaN is missing."""
+def find_bins(
+    X: Any, max_bins: int, is_categorical: NDArray[np.bool_], n_jobs: int | None = 1
+) -> Bins:
+    """Return bins for ``X`` (n, d), an array or a CSC matrix of float32; NaN is missing.
+
+    Columns are spread over ``n_jobs`` threads.
+    """
     step = max(1, X.shape[0] // QUANTILE_ROWS)
-    edges = tuple(
-        _categories(dense_column(X, f), max_bins)
-        if is_categorical[f]
-        else _thresholds(dense_column(X, f)[::step], max_bins)
-        for f in range(X.shape[1])
+
+    def edges(f: int) -> NDArray[np.float32]:
+        if is_categorical[f]:
+            return _categories(dense_column(X, f), max_bins)
+        return _thresholds(dense_column(X, f)[::step], max_bins)
+
+    columns = range(X.shape[1])
+    return Bins(
+        tuple(in_threads(edges, columns, n_jobs)), np.ones(len(columns), bool), is_categorical
     )
-    return Bins(edges, np.ones(X.shape[1], bool), is_categorical)
 
 
 def _thresholds(column: NDArray[np.float32], max_bins: int) -> NDArray[np.float32]:

@@ -147,11 +147,12 @@ def code_table(
     max_bins: int = MISSING,
     *,
     is_categorical: NDArray[np.bool_] | None = None,
+    n_jobs: int | None = 1,
 ) -> CodedTable:
     """Return ``X`` (n, d), an array or a CSR matrix, as codes that a forest grows on.
 
     Values of dtype ``uint8`` are their own codes where none is a category. Rows of weight zero
-    leave no trace, not even in the thresholds.
+    leave no trace, not even in the thresholds. Columns are spread over ``n_jobs`` threads.
     """
     mask = np.zeros(X.shape[1], bool) if is_categorical is None else is_categorical
     if issparse(X):
@@ -162,5 +163,5 @@ def code_table(
     else:
         X = X.astype(np.float32, copy=False)
         seen = X if weight is None or weight.all() else X[weight > 0]
-        bins = find_bins(seen, max_bins, mask)
-    return CodedTable(bins.code(X), bins)
+        bins = find_bins(seen, max_bins, mask, n_jobs)
+    return CodedTable(bins.code(X, n_jobs), bins)

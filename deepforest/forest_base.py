@@ -33,7 +33,7 @@ from deepforest.parameters import check_parameters, count_draws, count_features,
 from deepforest.saving import SaveMixin
 from deepforest.sparse import canonical, dense_blocks, table_dtype
 from deepforest.tree_growth import TreeCodes, codes_of_table, codes_of_windows, grow_trees
-from deepforest.trees import Trees
+from deepforest.trees import Read, Trees, as_it_is
 
 NO_LIMIT = 2**31 - 1
 
@@ -83,7 +83,11 @@ class HistForestBase(SaveMixin, BaseEstimator):
         n, n_features = values.shape
         mask = categorical_mask(encoder.categorical, n_features)
         table = code_table(
-            values, check_sample_weight(sample_weight, n), self.max_bins, is_categorical=mask
+            values,
+            check_sample_weight(sample_weight, n),
+            self.max_bins,
+            is_categorical=mask,
+            n_jobs=self.n_jobs,
         )
         self._fit_coded(table, y, sample_weight)
         self._encoder = encoder
@@ -239,7 +243,7 @@ class HistForestBase(SaveMixin, BaseEstimator):
         return {}
 
     def _blocks(self, X: ArrayLike) -> Iterator[NDArray[Any]]:
-        """Yield the validated rows of ``X`` as prediction reads them: real values, or codes."""
+        """Yield the rows of ``X``, validated and dense."""
         check_is_fitted(self)
         X = encode_new(self, self._encoder, X)
         values = validate_data(
@@ -250,9 +254,10 @@ class HistForestBase(SaveMixin, BaseEstimator):
             ensure_all_finite="allow-nan",
             reset=False,
         )
-        yield from map(self._as_read, dense_blocks(canonical(values)))
+        yield from dense_blocks(canonical(values))
 
     def _as_read(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Return rows as prediction reads them: real values, or codes."""
         bins = self.trees_.bins
         if values.dtype == np.uint8 and not bins.keeps_missing.any():
             return values
@@ -262,14 +267,14 @@ class HistForestBase(SaveMixin, BaseEstimator):
         coded = bins.keeps_missing.all() and values.shape[1] <= len(self.trees_.roots)
         return bins.code(values) if coded or bins.is_categorical.any() else values
 
-    def _mean(self, values: NDArray[Any]) -> NDArray[np.float64]:
-        """Return the mean of what the trees say, (n, columns)."""
-        sums, _ = self.trees_.votes(values, self._n_columns, self.n_jobs)
-        return sums / self.trees_.roots.size
-
     def _means(self, X: ArrayLike) -> NDArray[np.float64]:
         """Return the mean of what the trees say of ``X``, (n, columns)."""
-        return np.concatenate([self._mean(block) for block in self._blocks(X)])
+        blocks = self._blocks(X)
+        return np.concatenate([self._mean(block, self._as_read) for block in blocks])
+
+    def _mean(self, rows: NDArray[Any], read: Read = as_it_is) -> NDArray[np.float64]:
+        sums, _ = self.trees_.votes(rows, self._n_columns, self.n_jobs, read=read)
+        return sums / self.trees_.roots.size
 
     def apply(self, X: ArrayLike) -> NDArray[np.int32]:
         """Return the leaf that each row falls into.
@@ -283,7 +288,8 @@ class HistForestBase(SaveMixin, BaseEstimator):
         leaves : array of int32, shape (n_samples, n_estimators)
             Numbers of nodes, which begin at 0 in each tree.
         """
-        return np.concatenate([self.trees_.leaves(block, self.n_jobs) for block in self._blocks(X)])
+        trees, blocks = self.trees_, self._blocks(X)
+        return np.concatenate([trees.leaves(block, self.n_jobs, self._as_read) for block in blocks])
 
     def __sklearn_is_fitted__(self) -> bool:
         """Say whether ``fit`` has been called."""

@@ -92,7 +92,10 @@ def grow(
     keep : Keep, optional
         Where finished layers are kept and found. All else follows from them.
     """
-    tables = [grain_table(grain, target, layer_estimators[0], categorical) for grain in grains]
+    tables = [
+        grain_table(grain, target, layer_estimators[0], categorical, rules.n_jobs)
+        for grain in grains
+    ]
     training = TrainingRows(target, splits, rules.combine)
     layers: list[CascadeLayer] = []
     weights: list[NDArray[np.float64]] = []  # for each depth (depth, m)
@@ -103,7 +106,7 @@ def grow(
 
     for depth in range(1, rules.max_layers + 1):
         start = perf_counter()
-        table = training.table(tables[(depth - 1) % len(grains)])
+        table = training.table(tables[(depth - 1) % len(grains)], rules.n_jobs)
         try:
             layer, held_out = fit_layer(
                 layer_estimators[min(depth, len(layer_estimators)) - 1],

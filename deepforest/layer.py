@@ -81,16 +81,17 @@ def grain_table(
     target: Target,
     estimators: NamedEstimators,
     categorical: Columns = NONE_CATEGORICAL,
+    n_jobs: int | None = 1,
 ) -> Table:
     """Return a grain (n, d) as a table, coded if an estimator can use the codes."""
     codes = None
     if any(takes_shared_codes(estimator) for _, estimator in estimators):
         mask = categorical_mask(categorical, X.shape[1])
-        codes = code_table(X, target.sample_weight, is_categorical=mask)
+        codes = code_table(X, target.sample_weight, is_categorical=mask, n_jobs=n_jobs)
     return Table(X, target, codes, categorical)
 
 
-def augmented_table(grain: Table, vectors: Vectors | None) -> Table:
+def augmented_table(grain: Table, vectors: Vectors | None, n_jobs: int | None = 1) -> Table:
     """Return a grain (n, d) with held-out class vectors (m, n, K) as further columns.
 
     The grain was coded once; only the class vectors are coded anew.
@@ -101,7 +102,8 @@ def augmented_table(grain: Table, vectors: Vectors | None) -> Table:
     codes = grain.codes
     if codes is not None:
         codes.forget_rows()
-        codes = concatenate([codes, code_table(columns, grain.target.sample_weight)])
+        added = code_table(columns, grain.target.sample_weight, n_jobs=n_jobs)
+        codes = concatenate([codes, added])
     return Table(side_by_side(grain.X, columns), grain.target, codes, grain.categorical)
 
 

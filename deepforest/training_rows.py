@@ -62,11 +62,11 @@ class TrainingRows:
         self.libraries: list[Vectors] = []  # class vectors of `rows` (m, n_rows, K), one a layer
         self.said = np.zeros((n, target.width), dtype=target.dtype)
 
-    def table(self, grain: Table) -> Table:
+    def table(self, grain: Table, n_jobs: int | None = 1) -> Table:
         """Return what the next layer is trained on, of a grain with all n rows."""
         if len(self.rows) < grain.X.shape[0]:
             grain = Table(*grain.take(self.rows))
-        return augmented_table(grain, self.libraries[-1] if self.libraries else None)
+        return augmented_table(grain, self.libraries[-1] if self.libraries else None, n_jobs)
 
     def add(self, held_out: Vectors) -> None:
         """Take in the held-out class vectors (m, n_rows, K) of the layer that was trained."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -26,6 +25,14 @@ BLOCK_ROWS = 512
 
 Readable = tuple[Any, NDArray[np.uint32] | None, bool]
 """A `predicting.Forest` with ``sets`` and ``any_missing`` as `predicting.find_leaves` has them."""
+
+Read = Callable[[NDArray[Any]], NDArray[Any]]
+"""A function from rows (n, n_features) to the float32 values or uint8 codes that trees read."""
+
+
+def as_it_is(rows: NDArray[Any]) -> NDArray[Any]:
+    """Return rows that trees read as they are."""
+    return rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,36 +104,54 @@ class Trees:
         return forest, sets, needs_care and not is_coded
 
     def votes(
-        self, X: NDArray[Any], n_outputs: int, n_jobs: int | None, bags: Any = None
+        self,
+        X: NDArray[Any],
+        n_outputs: int,
+        n_jobs: int | None,
+        bags: NDArray[np.uint8] | None = None,
+        read: Read = as_it_is,
     ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """Return the sum of what the trees say of each row, and how many trees were asked.
 
         Parameters
         ----------
-        X : array of float32, or of uint8 codes, shape (n_samples, n_features)
+        X : array, shape (n_samples, n_features)
         n_outputs : int
             Classes or targets.
         n_jobs : int or None
-        bags : list of arrays of uint8, one a tree, default=None
+        bags : array of uint8, shape (n_trees, bytes), default=None
             One bit for each row; trees are asked only about rows whose bit is 0.
+        read : function
+            Makes of rows of ``X`` what the trees read, block by block.
 
         Returns
         -------
         sums : array of float64, shape (n_samples, n_outputs)
         counts : array of int64, shape (n_samples,)
         """
-        readable = self._readable(X)
-        if bags is None:
-            packed = np.empty((0, 0), np.uint8)
-        else:
-            packed = np.asarray(bags)
+        from deepforest._engine.predicting import add_votes
 
-        def votes(rows: slice) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-            return _votes(readable, self.leaf_values, X, packed, rows, n_outputs)
+        packed = np.empty((0, 0), np.uint8) if bags is None else bags
+        sums, counts = np.zeros((len(X), n_outputs)), np.zeros(len(X), np.int64)
 
-        parts = in_threads(votes, _shares(len(X), n_jobs), n_jobs)
-        sums, counts = zip(*parts, strict=True)
-        return np.concatenate(sums), np.concatenate(counts)
+        def vote(block: slice) -> None:
+            (flat, base), (forest, sets, any_missing) = self._block(read(X[block]))
+            add_votes(
+                flat,
+                base,
+                forest,
+                self.leaf_values,
+                sets,
+                any_missing,
+                packed[:, block.start >> 3 : (block.stop + 7) >> 3],
+                _room(forest),
+                sums[block],
+                counts[block],
+            )
+
+        for _ in in_threads(vote, self._blocks(X, n_jobs), n_jobs):
+            pass
+        return sums, counts
 
     def window_votes(
         self, windows: CodedWindows, n_outputs: int, bags: NDArray[np.bool_] | None = None
@@ -179,11 +204,39 @@ class Trees:
 
         return votes
 
-    def leaves(self, X: NDArray[Any], n_jobs: int | None) -> NDArray[np.int32]:
-        """Return the leaf that each row falls into, by its number in its tree; (n, trees)."""
-        readable = self._readable(X)
-        parts = in_threads(partial(_leaves, readable, X), _shares(len(X), n_jobs), n_jobs)
-        return np.concatenate(list(parts))
+    def leaves(
+        self, X: NDArray[Any], n_jobs: int | None, read: Read = as_it_is
+    ) -> NDArray[np.int32]:
+        """Return the leaf that each row falls into, by its number in its tree; (n, trees).
+
+        Parameters are as in `votes`.
+        """
+        from deepforest._engine.predicting import find_all_leaves
+
+        found = np.empty((len(X), len(self.roots)), np.int32)
+
+        def find(block: slice) -> None:
+            (flat, base), (forest, sets, any_missing) = self._block(read(X[block]))
+            leaves = np.empty((len(self.roots), len(base)), np.int32)
+            find_all_leaves(flat, base, forest, sets, any_missing, _room(forest), leaves)
+            found[block] = leaves.T
+
+        for _ in in_threads(find, self._blocks(X, n_jobs), n_jobs):
+            pass
+        return found
+
+    def _blocks(self, X: NDArray[Any], n_jobs: int | None) -> list[slice]:
+        """Divide rows into blocks that go down the trees together."""
+        of_threads = -(-len(X) // (effective_n_jobs(n_jobs) * BLOCK_ROWS))
+        of_bytes = BLOCK_BYTES // (X.shape[1] * X.itemsize * BLOCK_ROWS)
+        of_nodes = self.feature.size // (len(self.roots) * NODES_A_ROW * BLOCK_ROWS)
+        size = BLOCK_ROWS * max(1, min(of_threads, max(of_bytes, of_nodes), 16))
+        return [slice(start, min(start + size, len(X))) for start in range(0, len(X), size)]
+
+    def _block(self, rows: NDArray[Any]) -> tuple[tuple[NDArray[Any], NDArray[np.int64]], Readable]:
+        """Return a block of rows flat, row by row, where each begins, and how it is read."""
+        flat = np.ascontiguousarray(rows).ravel()
+        return (flat, np.arange(len(rows)) * rows.shape[1]), self._readable(rows)
 
     def _needs_care(self, X: NDArray[Any]) -> bool:
         """Say whether prediction has to look for missing values and categories in ``X``."""
@@ -208,81 +261,9 @@ def real_thresholds(
     return threshold
 
 
-def _shares(n: int, n_jobs: int | None) -> list[slice]:
-    """Divide rows among threads, each to read all trees; parts begin at whole bytes of a bag."""
-    parts = effective_n_jobs(n_jobs)
-    return _chunks(n, -(-n // (parts * BLOCK_ROWS)) * BLOCK_ROWS)
-
-
-def _block_rows(X: NDArray[Any], forest: Any) -> int:
-    """Return how many rows make a block."""
-    of_bytes = BLOCK_BYTES // (X.shape[1] * X.itemsize)
-    of_nodes = forest.left.size // (forest.starts.size - 1) // NODES_A_ROW
-    return int(BLOCK_ROWS * min(max(1, of_bytes // BLOCK_ROWS, of_nodes // BLOCK_ROWS), 16))
-
-
-def _chunks(n: int, size: int) -> list[slice]:
-    return [slice(start, min(start + size, n)) for start in range(0, n, size)]
-
-
-def _votes(
-    readable: Readable,
-    leaf_values: NDArray[Any],
-    X: NDArray[Any],
-    bags: NDArray[np.uint8],
-    rows: slice,
-    n_outputs: int,
-) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Return sums and counts of ``Trees.votes`` for a slice of the rows."""
-    from deepforest._engine.predicting import add_votes
-
-    forest, sets, any_missing = readable
-    n = rows.stop - rows.start
-    sums = np.zeros((n, n_outputs))
-    counts = np.zeros(n, np.int64)
-    room = _room(forest)
-    for part in _chunks(n, _block_rows(X, forest)):
-        flat, base = _by_rows(X[rows][part])
-        first = rows.start + part.start
-        add_votes(
-            flat,
-            base,
-            forest,
-            leaf_values,
-            sets,
-            any_missing,
-            bags[:, first >> 3 : (first + part.stop - part.start + 7) >> 3],
-            room,
-            sums[part],
-            counts[part],
-        )
-    return sums, counts
-
-
-def _leaves(readable: Readable, X: NDArray[Any], rows: slice) -> NDArray[np.int32]:
-    """Return the leaves of a slice of the rows; (rows, trees)."""
-    from deepforest._engine.predicting import find_all_leaves
-
-    forest, sets, any_missing = readable
-    n, n_trees = rows.stop - rows.start, forest.starts.size - 1
-    out = np.empty((n, n_trees), np.int32)
-    room = _room(forest)
-    for part in _chunks(n, _block_rows(X, forest)):
-        flat, base = _by_rows(X[rows][part])
-        leaves = np.empty((n_trees, base.size), np.int32)
-        find_all_leaves(flat, base, forest, sets, any_missing, room, leaves)
-        out[part] = leaves.T
-    return out
-
-
 def _room(forest: Any) -> NDArray[Any]:
     """Return room for laying out any tree of a `predicting.Forest`."""
     from deepforest._engine.predicting import NODE_CODE, NODE_REAL
 
     dtype = NODE_CODE if forest.threshold.dtype == np.uint8 else NODE_REAL
     return np.empty(np.diff(forest.starts).max(), dtype)
-
-
-def _by_rows(X: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    """Return ``X`` flat, row by row, and where each row begins."""
-    return np.ascontiguousarray(X).ravel(), np.arange(len(X)) * X.shape[1]

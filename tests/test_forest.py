@@ -276,7 +276,7 @@ def test_coding_before_reading_trees_changes_nothing(missing):
         X[rng.random(X.shape) < 0.1] = np.nan
     y = (np.nan_to_num(X[:, 0]) > X[:, 1]).astype(int)
     forest = HistForestClassifier(20, random_state=0).fit(X[:1000], y[:1000])
-    assert all(block.dtype == np.uint8 for block in forest._blocks(X))
+    assert forest._as_read(X).dtype == np.uint8
     votes, _ = forest.trees_.votes(X, 2, None)
     np.testing.assert_array_equal(forest.predict_proba(X), votes / 20)
 
