@@ -13,7 +13,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from deepforest._engine.predicting import fall
+from deepforest._engine.predicting import STEPS, fall
 
 CATEGORICAL = 1  # bits of `kind`: the split asks for a set of categories
 MISSING_LEFT = 2
@@ -324,7 +324,7 @@ def add_trees(
     base = np.arange(BLOCK_ROWS)
     sums = np.empty((n_outputs, BLOCK_ROWS))
     masked = np.empty(BLOCK_ROWS, np.uint32)
-    leaves = np.empty(BLOCK_ROWS, np.int32)
+    leaves, waiting = np.empty(BLOCK_ROWS, np.int32), np.empty(BLOCK_ROWS, np.int32)
     for start in range(0, n, BLOCK_ROWS):
         X_block = X[start : start + BLOCK_ROWS]
         m = X_block.shape[0]
@@ -338,7 +338,8 @@ def add_trees(
                 for i in range(m):
                     total[i] += masks.values[t, slot(masked[i])]
             elif steps.roots[t] >= 0:
-                fall(flat, base[:m], steps.nodes, steps.roots[t], leaves, None)
+                root = steps.roots[t]
+                fall(flat, base[:m], steps.nodes, root, STEPS, waiting, leaves, None)
                 for i in range(m):
                     total[i] += steps.values[leaves[i]]
             else:

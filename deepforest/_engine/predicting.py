@@ -5,6 +5,7 @@
 A tree that many rows are asked about is laid out first, what is read at every step side by side.
 Rows go down it in groups, step by step together: a leaf is its own left child and its threshold
 lets everything left, so there is no branch to be guessed wrong and the loads of the group overlap.
+Every few steps those that have arrived are sorted out.
 
 Sums go over the trees in their order for each row, so no division of the rows changes a result.
 """
@@ -36,8 +37,12 @@ class Forest(NamedTuple):
 NODE_REAL = np.dtype([("threshold", np.float32), ("left", np.int32), ("offset", np.int32)])
 NODE_CODE = np.dtype([("threshold", np.int32), ("left", np.int32), ("offset", np.int32)])
 
-# A tree is laid out for a group of rows, and if there is a row for so many of its nodes.
+# Rows go down together in groups. A tree is laid out if there is a row for so many of its nodes.
 GROUP, NODES_A_ROW = 8, 32
+
+# So many steps rows go before those at leaves are sorted out, for the first time so many more than
+# a tree needs that is balanced (docs/engine.md has the figures).
+STEPS, STEPS_MORE = 8, 2
 
 MISSING_LEFT = 256  # in a threshold of codes, beside the code
 
@@ -69,12 +74,21 @@ def next_node(flat: NDArray[Any], base: int, nodes: NDArray[Any], node: int, set
     return np.int32(step["left"] + np.int32(right))
 
 
+@njit(**INLINED)
+def keep(waiting: NDArray[np.int32], n: int, row: int, nodes: NDArray[Any], node: int) -> int:
+    """Write a row behind the first ``n`` of the list, to stay there unless its node is a leaf."""
+    waiting[n] = row
+    return n + np.int64(nodes[np.uint64(node)]["left"] != node)
+
+
 @njit(**KERNEL)
 def fall(
     flat: NDArray[Any],
     base: NDArray[np.int64],
     nodes: NDArray[Any],
     root: int,
+    first_steps: int,
+    waiting: NDArray[np.int32],
     leaves: NDArray[np.int32],
     sets: Any,
 ) -> None:
@@ -82,47 +96,73 @@ def fall(
 
     ``sets`` (sets, 8) are the sets of categories if codes may be missing or categories, or None.
     Rows go down eight at a time, in eight variables: the loads of one do not wait for another's.
+    After ``first_steps``, and then every ``STEPS``, those that have arrived leave the list of the
+    ``waiting`` (n,).
     """
-    n = base.size
-    if n < 8:
-        for i in range(n):
-            node = np.int32(root)
-            while nodes[node]["left"] != node:
-                node = next_node(flat, base[i], nodes, node, sets)
-            leaves[i] = node
-        return
-    for group in range(0, n, 8):
-        i = min(group, n - 8)  # the last group may do some rows once more
-        b0 = base[i]
-        b1 = base[i + 1]
-        b2 = base[i + 2]
-        b3 = base[i + 3]
-        b4 = base[i + 4]
-        b5 = base[i + 5]
-        b6 = base[i + 6]
-        b7 = base[i + 7]
-        a0 = a1 = a2 = a3 = a4 = a5 = a6 = a7 = np.int32(root)
-        moved = np.int32(1)
-        while moved != 0:
-            f0 = next_node(flat, b0, nodes, a0, sets)
-            f1 = next_node(flat, b1, nodes, a1, sets)
-            f2 = next_node(flat, b2, nodes, a2, sets)
-            f3 = next_node(flat, b3, nodes, a3, sets)
-            f4 = next_node(flat, b4, nodes, a4, sets)
-            f5 = next_node(flat, b5, nodes, a5, sets)
-            f6 = next_node(flat, b6, nodes, a6, sets)
-            f7 = next_node(flat, b7, nodes, a7, sets)
-            moved = (f0 ^ a0) | (f1 ^ a1) | (f2 ^ a2) | (f3 ^ a3)
-            moved |= (f4 ^ a4) | (f5 ^ a5) | (f6 ^ a6) | (f7 ^ a7)
-            a0, a1, a2, a3, a4, a5, a6, a7 = f0, f1, f2, f3, f4, f5, f6, f7
-        leaves[i] = a0
-        leaves[i + 1] = a1
-        leaves[i + 2] = a2
-        leaves[i + 3] = a3
-        leaves[i + 4] = a4
-        leaves[i + 5] = a5
-        leaves[i + 6] = a6
-        leaves[i + 7] = a7
+    for i in range(base.size):
+        waiting[i], leaves[i] = i, root
+    n, steps = base.size, first_steps
+    while n >= GROUP:
+        kept = 0
+        for first in range(0, n - GROUP + 1, GROUP):
+            i0 = waiting[first + 0]
+            i1 = waiting[first + 1]
+            i2 = waiting[first + 2]
+            i3 = waiting[first + 3]
+            i4 = waiting[first + 4]
+            i5 = waiting[first + 5]
+            i6 = waiting[first + 6]
+            i7 = waiting[first + 7]
+            b0 = base[i0]
+            b1 = base[i1]
+            b2 = base[i2]
+            b3 = base[i3]
+            b4 = base[i4]
+            b5 = base[i5]
+            b6 = base[i6]
+            b7 = base[i7]
+            a0 = leaves[i0]
+            a1 = leaves[i1]
+            a2 = leaves[i2]
+            a3 = leaves[i3]
+            a4 = leaves[i4]
+            a5 = leaves[i5]
+            a6 = leaves[i6]
+            a7 = leaves[i7]
+            for _ in range(steps):
+                a0 = next_node(flat, b0, nodes, a0, sets)
+                a1 = next_node(flat, b1, nodes, a1, sets)
+                a2 = next_node(flat, b2, nodes, a2, sets)
+                a3 = next_node(flat, b3, nodes, a3, sets)
+                a4 = next_node(flat, b4, nodes, a4, sets)
+                a5 = next_node(flat, b5, nodes, a5, sets)
+                a6 = next_node(flat, b6, nodes, a6, sets)
+                a7 = next_node(flat, b7, nodes, a7, sets)
+            leaves[i0] = a0
+            leaves[i1] = a1
+            leaves[i2] = a2
+            leaves[i3] = a3
+            leaves[i4] = a4
+            leaves[i5] = a5
+            leaves[i6] = a6
+            leaves[i7] = a7
+            kept = keep(waiting, kept, i0, nodes, a0)
+            kept = keep(waiting, kept, i1, nodes, a1)
+            kept = keep(waiting, kept, i2, nodes, a2)
+            kept = keep(waiting, kept, i3, nodes, a3)
+            kept = keep(waiting, kept, i4, nodes, a4)
+            kept = keep(waiting, kept, i5, nodes, a5)
+            kept = keep(waiting, kept, i6, nodes, a6)
+            kept = keep(waiting, kept, i7, nodes, a7)
+        for i in range(n - n % GROUP, n):
+            waiting[kept] = waiting[i]
+            kept += 1
+        n, steps = kept, STEPS
+    for i in waiting[:n]:
+        node = leaves[i]
+        while nodes[node]["left"] != node:
+            node = next_node(flat, base[i], nodes, node, sets)
+        leaves[i] = node
 
 
 @njit(**INLINED)
@@ -172,19 +212,22 @@ def find_leaves(
     sets: Any,
     any_missing: bool,
     nodes: NDArray[Any],
+    waiting: NDArray[np.int32],
     leaves: NDArray[np.int32],
 ) -> None:
     """Write into ``leaves`` the leaf of each row in a tree, by its number in the tree.
 
-    ``sets`` are as in ``fall``; ``any_missing`` says whether real values are. ``nodes`` are room.
+    ``sets`` are as in ``fall``; ``any_missing`` says whether real values are. ``nodes`` and
+    ``waiting`` are room.
     """
-    n = base.size
-    if any_missing or n < GROUP or n * NODES_A_ROW < forest.starts[t + 1] - forest.starts[t]:
+    n, n_nodes = base.size, forest.starts[t + 1] - forest.starts[t]
+    if any_missing or n < GROUP or n * NODES_A_ROW < n_nodes:
         for i in range(n):
             leaves[i] = fall_alone(flat, base[i], forest, t, sets)
     else:
         lay_out(forest, t, sets, nodes)
-        fall(flat, base, nodes, 0, leaves, sets)
+        steps = np.int64(np.log2(n_nodes)) + STEPS_MORE
+        fall(flat, base, nodes, 0, steps, waiting, leaves, sets)
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -198,8 +241,9 @@ def find_all_leaves(
     out: NDArray[Any],
 ) -> None:
     """Write into ``out`` (trees, n), int32, the number of each row's leaf in its tree."""
+    waiting = np.empty(base.size, np.int32)
     for t in range(forest.starts.size - 1):
-        find_leaves(flat, base, forest, t, sets, any_missing, nodes, out[t])
+        find_leaves(flat, base, forest, t, sets, any_missing, nodes, waiting, out[t])
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -242,7 +286,7 @@ def add_votes(
     n = base.size
     rows = np.arange(n).astype(np.int32)
     asked = base.copy()
-    leaves = np.empty(n, np.int32)
+    leaves, waiting = np.empty(n, np.int32), np.empty(n, np.int32)
     m = n
     for t in range(forest.starts.size - 1):
         if bags.shape[0] > 0:
@@ -253,7 +297,7 @@ def add_votes(
                 m += ((bags[t, i >> 3] >> (7 - (i & 7))) & 1) == 0
             for i in range(m):
                 counts[rows[i]] += 1
-        find_leaves(flat, asked[:m], forest, t, sets, any_missing, nodes, leaves)
+        find_leaves(flat, asked[:m], forest, t, sets, any_missing, nodes, waiting, leaves)
         add_leaves(forest.leaf[forest.starts[t] :], leaf_values, rows[:m], leaves, out)
     if bags.shape[0] == 0:
         counts += forest.starts.size - 1
