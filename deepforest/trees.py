@@ -251,13 +251,13 @@ def real_thresholds(
     feature: NDArray[np.int32], code: NDArray[np.uint8], bins: Bins
 ) -> NDArray[np.float32]:
     """Return the thresholds of splits in place of their codes."""
-    threshold = np.full(feature.size, np.inf, np.float32)
-    sizes = np.array([len(edges) for edges in bins.edges])
-    starts = np.cumsum(sizes) - sizes
-    edges = np.concatenate(bins.edges)
-    # Where all values that are not missing go left there is no edge: infinity lets them.
-    real = (feature >= 0) & (code < sizes[feature])
-    threshold[real] = edges[starts[feature[real]] + code[real]]
+    # Behind the edges of each feature stands infinity, for codes that have none: all values that
+    # are not missing go left. It stands once more at the end, for leaves, whose feature is -1.
+    none = np.array([np.inf], np.float32)
+    sizes = np.array([*(len(edges) for edges in bins.edges), 0], np.int32)
+    starts = np.cumsum(sizes + 1) - (sizes + 1)
+    edges = np.concatenate([part for of_one in bins.edges for part in (of_one, none)] + [none])
+    threshold: NDArray[np.float32] = edges[starts[feature] + np.minimum(code, sizes[feature])]
     return threshold
 
 
