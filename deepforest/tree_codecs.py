@@ -31,7 +31,7 @@ from deepforest.container import ModelFileError
 from deepforest.frames import FrameEncoder
 from deepforest.quantiles import LeafTargets
 from deepforest.tree_checks import check_boosted, check_trees
-from deepforest.trees import Trees, real_thresholds
+from deepforest.trees import Trees, all_thresholds, real_thresholds
 
 BINS = Codec(lambda bins, out: out.add_bins(bins), lambda node, source: source.bins_of(node))
 
@@ -40,7 +40,8 @@ def _trees_decode(node: Json, source: Reader) -> Trees:
     fields = decode_fields(node, _TREES, source)
     trees = Trees(threshold=np.empty(0, np.float32), **fields)
     check_trees(trees)
-    return replace(trees, threshold=real_thresholds(trees.feature, trees.code, trees.bins))
+    thresholds = all_thresholds(trees.bins)
+    return replace(trees, threshold=real_thresholds(trees.feature, trees.code, thresholds))
 
 
 _TREES = {

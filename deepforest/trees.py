@@ -247,17 +247,26 @@ class Trees:
         return bool(np.isnan(X).any())
 
 
+Thresholds = tuple[NDArray[np.float32], NDArray[np.intp], NDArray[np.intp]]
+"""The thresholds of all features, where those of each begin, and how many there are."""
+
+
+def all_thresholds(bins: Bins) -> Thresholds:
+    """Return the thresholds of all features, each followed by infinity."""
+    # Infinity is for codes without an edge: all values that are not missing go left. It stands
+    # once more at the end, for leaves, whose feature is -1.
+    none = np.array([np.inf], np.float32)
+    sizes = np.array([*(len(edges) for edges in bins.edges), 0])
+    edges = [part for of_one in bins.edges for part in (of_one, none)]
+    return np.concatenate([*edges, none]), np.cumsum(sizes + 1) - (sizes + 1), sizes
+
+
 def real_thresholds(
-    feature: NDArray[np.int32], code: NDArray[np.uint8], bins: Bins
+    feature: NDArray[np.int32], code: NDArray[np.uint8], thresholds: Thresholds
 ) -> NDArray[np.float32]:
     """Return the thresholds of splits in place of their codes."""
-    # Behind the edges of each feature stands infinity, for codes that have none: all values that
-    # are not missing go left. It stands once more at the end, for leaves, whose feature is -1.
-    none = np.array([np.inf], np.float32)
-    sizes = np.array([*(len(edges) for edges in bins.edges), 0], np.int32)
-    starts = np.cumsum(sizes + 1) - (sizes + 1)
-    edges = np.concatenate([part for of_one in bins.edges for part in (of_one, none)] + [none])
-    threshold: NDArray[np.float32] = edges[starts[feature] + np.minimum(code, sizes[feature])]
+    values, starts, sizes = thresholds
+    threshold: NDArray[np.float32] = values[starts[feature] + np.minimum(code, sizes[feature])]
     return threshold
 
 
