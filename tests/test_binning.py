@@ -7,7 +7,7 @@ from hypothesis.extra import numpy as hnp
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from deepforest.binning import Binner
-from deepforest.bins import image_bins
+from deepforest.bins import Bins, image_bins
 from deepforest.coding import CodedTable, code_arrays, code_table, concatenate
 
 values = (
@@ -28,6 +28,17 @@ def test_codes_keep_the_order_of_values(x, max_bins):
     assert (np.diff(codes[~missing][order].astype(int)) >= 0).all()
     distinct = np.unique(x[~missing]).size
     assert np.unique(codes[~missing]).size == min(distinct, max_bins)
+
+
+@given(st.integers(0, 10**6), st.integers(1, 700), st.integers(0, 254))
+@settings(deadline=None, max_examples=30)
+def test_columns_of_any_length_and_any_number_of_thresholds(seed, n, n_thresholds):
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=n).round(1).astype(np.float32)
+    x[rng.random(n) < 0.1] = np.nan
+    edges = np.unique(rng.normal(size=n_thresholds).round(1).astype(np.float32))
+    bins = Bins((edges,), np.ones(1, bool), np.zeros(1, bool))
+    np.testing.assert_array_equal(bins.code(x[:, None])[:, 0], naive.codes_of(x, edges))
 
 
 def test_bins_hold_about_equally_many_rows_beside_a_value_that_most_rows_share():
