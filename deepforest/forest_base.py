@@ -33,7 +33,7 @@ from deepforest.parameters import check_parameters, count_draws, count_features,
 from deepforest.saving import SaveMixin
 from deepforest.sparse import canonical, dense_blocks, table_dtype
 from deepforest.tree_growth import TreeCodes, codes_of_table, codes_of_windows, grow_trees
-from deepforest.trees import Read, Trees, as_it_is
+from deepforest.trees import Trees
 
 NO_LIMIT = 2**31 - 1
 
@@ -256,24 +256,22 @@ class HistForestBase(SaveMixin, BaseEstimator):
         )
         yield from dense_blocks(canonical(values))
 
-    def _as_read(self, values: NDArray[Any]) -> NDArray[Any]:
-        """Return rows as prediction reads them: real values, or codes."""
+    def _as_read(self, values: NDArray[Any]) -> tuple[NDArray[Any], bool]:
+        """Return rows as ``Trees.votes`` takes them, and whether it is to code them."""
         bins = self.trees_.bins
         if values.dtype == np.uint8 and not bins.keeps_missing.any():
-            return values
-        values = values.astype(np.float32, copy=False)
+            return values, False
         # Categories are known by their codes only. Where trees are many a value is read more often
         # than it is coded, and a row of codes takes a quarter of the cache.
         coded = bins.keeps_missing.all() and values.shape[1] <= len(self.trees_.roots)
-        return bins.code(values) if coded or bins.is_categorical.any() else values
+        return values.astype(np.float32, copy=False), bool(coded or bins.is_categorical.any())
 
     def _means(self, X: ArrayLike) -> NDArray[np.float64]:
         """Return the mean of what the trees say of ``X``, (n, columns)."""
-        blocks = self._blocks(X)
-        return np.concatenate([self._mean(block, self._as_read) for block in blocks])
+        return np.concatenate([self._mean(*self._as_read(block)) for block in self._blocks(X)])
 
-    def _mean(self, rows: NDArray[Any], read: Read = as_it_is) -> NDArray[np.float64]:
-        sums, _ = self.trees_.votes(rows, self._n_columns, self.n_jobs, read=read)
+    def _mean(self, rows: NDArray[Any], coded: bool = False) -> NDArray[np.float64]:
+        sums, _ = self.trees_.votes(rows, self._n_columns, self.n_jobs, coded=coded)
         return sums / self.trees_.roots.size
 
     def apply(self, X: ArrayLike) -> NDArray[np.int32]:
@@ -288,8 +286,11 @@ class HistForestBase(SaveMixin, BaseEstimator):
         leaves : array of int32, shape (n_samples, n_estimators)
             Numbers of nodes, which begin at 0 in each tree.
         """
-        trees, blocks = self.trees_, self._blocks(X)
-        return np.concatenate([trees.leaves(block, self.n_jobs, self._as_read) for block in blocks])
+        found = []
+        for block in self._blocks(X):
+            rows, coded = self._as_read(block)
+            found.append(self.trees_.leaves(rows, self.n_jobs, coded=coded))
+        return np.concatenate(found)
 
     def __sklearn_is_fitted__(self) -> bool:
         """Say whether ``fit`` has been called."""

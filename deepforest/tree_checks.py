@@ -17,10 +17,7 @@ NO_SPLIT = 255
 
 
 def check_trees(trees: Trees) -> None:
-    """Raise a ValueError unless every row comes to a leaf, whatever the values and thresholds.
-
-    `threshold` itself is not looked at: it follows from the codes.
-    """
+    """Raise a ValueError unless every row comes to a leaf, whatever the values and thresholds."""
     n_nodes, left, feature = len(trees.feature), trees.children_left, trees.feature
     of_nodes = (left, feature, trees.code, trees.missing_left, trees.leaf)
     if any(len(values) != n_nodes for values in of_nodes):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -31,17 +30,15 @@ from deepforest.container import ModelFileError
 from deepforest.frames import FrameEncoder
 from deepforest.quantiles import LeafTargets
 from deepforest.tree_checks import check_boosted, check_trees
-from deepforest.trees import Trees, all_thresholds, real_thresholds
+from deepforest.trees import Trees
 
 BINS = Codec(lambda bins, out: out.add_bins(bins), lambda node, source: source.bins_of(node))
 
 
 def _trees_decode(node: Json, source: Reader) -> Trees:
-    fields = decode_fields(node, _TREES, source)
-    trees = Trees(threshold=np.empty(0, np.float32), **fields)
+    trees = Trees(**decode_fields(node, _TREES, source))
     check_trees(trees)
-    thresholds = all_thresholds(trees.bins)
-    return replace(trees, threshold=real_thresholds(trees.feature, trees.code, thresholds))
+    return trees
 
 
 _TREES = {

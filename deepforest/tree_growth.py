@@ -14,7 +14,7 @@ from deepforest.bins import Bins
 from deepforest.coding import CodedTable, CodedWindows
 from deepforest.progress import report
 from deepforest.threads import in_threads
-from deepforest.trees import Trees, all_thresholds, real_thresholds
+from deepforest.trees import Trees
 
 NEAR_ROWS = 4096
 """Nodes of fewer rows read the table row by row (docs/engine.md has the measurement)."""
@@ -108,16 +108,14 @@ def join(grown: Iterable[Any], n_trees: int, bins: Bins) -> tuple[Trees, NDArray
     importances : array of float64, shape (n_features,)
         Mean decrease of impurity, normalised.
     """
-    children_left, feature, threshold, code, missing_left, leaf, leaf_values, left_sets = (
-        _Parts(n_trees) for _ in range(8)
+    children_left, feature, code, missing_left, leaf, leaf_values, left_sets = (
+        _Parts(n_trees) for _ in range(7)
     )
-    thresholds = all_thresholds(bins)
     roots = np.empty(n_trees, np.int32)
     importances = np.zeros(len(bins.edges))
     for t, tree in enumerate(grown):
         roots[t] = feature.append(tree.feature)
         children_left.append(tree.children_left + roots[t])
-        threshold.append(real_thresholds(tree.feature, tree.code, thresholds))
         code.append(tree.code)
         missing_left.append(tree.missing_left)
         first_value = np.int32(leaf_values.append(tree.leaf_values))
@@ -134,7 +132,6 @@ def join(grown: Iterable[Any], n_trees: int, bins: Bins) -> tuple[Trees, NDArray
         roots=roots,
         children_left=children_left.whole(),
         feature=feature.whole(),
-        threshold=threshold.whole(),
         code=code.whole(),
         missing_left=missing_left.whole(),
         leaf=leaf.whole(),

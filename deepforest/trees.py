@@ -10,7 +10,7 @@ import numpy as np
 from joblib import effective_n_jobs
 from numpy.typing import NDArray
 
-from deepforest.bins import Bins
+from deepforest.bins import MISSING, Bins
 from deepforest.coding import CodedWindows
 from deepforest.threads import in_threads
 
@@ -23,23 +23,12 @@ NODES_A_ROW = 4
 BLOCK_ROWS = 512
 """Blocks are a multiple of so many rows, which are whole bytes of a bag."""
 
-Readable = tuple[Any, NDArray[np.uint32] | None, bool]
-"""A `predicting.Forest` with ``sets`` and ``any_missing`` as `predicting.find_leaves` has them."""
-
-Read = Callable[[NDArray[Any]], NDArray[Any]]
-"""A function from rows (n, n_features) to the float32 values or uint8 codes that trees read."""
-
-
-def as_it_is(rows: NDArray[Any]) -> NDArray[Any]:
-    """Return rows that trees read as they are."""
-    return rows
-
 
 @dataclass(frozen=True, eq=False)
 class Trees:
     """Nodes of all trees, one tree after the other; names as in scikit-learn's ``tree_``.
 
-    About 18 bytes a node, and ``8 K`` bytes for each leaf that holds more than one class.
+    About 14 bytes a node, and ``8 K`` bytes for each leaf that holds more than one class.
 
     Attributes
     ----------
@@ -49,10 +38,8 @@ class Trees:
         A leaf is its own left child. Right children follow left ones.
     feature : array of int32, shape (n_nodes,)
         -1 for leaves.
-    threshold : array of float32, shape (n_nodes,)
-        Values up to it go left; infinite for leaves.
     code : array of uint8, shape (n_nodes,)
-        The same for codes; 255 for leaves.
+        Codes up to it go left; 255 for leaves.
     missing_left : array of bool, shape (n_nodes,)
         Whether missing values go left.
     leaf : array of int32, shape (n_nodes,)
@@ -69,7 +56,6 @@ class Trees:
     roots: NDArray[np.int32]
     children_left: NDArray[np.int32]
     feature: NDArray[np.int32]
-    threshold: NDArray[np.float32]
     code: NDArray[np.uint8]
     missing_left: NDArray[np.bool_]
     leaf: NDArray[np.int32]
@@ -77,31 +63,11 @@ class Trees:
     left_sets: NDArray[np.uint32]
     bins: Bins
 
-    def _readable(self, X: NDArray[Any], offset: NDArray[np.int64] | None = None) -> Readable:
-        """Return the forest as prediction reads it for values like those of ``X``.
-
-        ``offset`` is where each feature stands behind the first value of its row, or None where
-        features stand in their order.
-        """
-        from deepforest._engine.predicting import Forest
-
-        is_coded = X.dtype == np.uint8
-        sets, needs_care = None, self._needs_care(X)
-        if is_coded and needs_care:
-            sets = self.left_sets if len(self.left_sets) else np.zeros((1, 8), np.uint32)
-        n_features = len(self.bins.edges)
-        forest = Forest(
-            np.append(self.roots, self.feature.size).astype(np.int64),
-            self.children_left,
-            self.feature,
-            self.code if is_coded else self.threshold,
-            self.missing_left,
-            self.leaf,
-            (np.arange(n_features) if offset is None else offset).astype(np.int32),
-            self.bins.keeps_missing,
-            self.bins.is_categorical,
-        )
-        return forest, sets, needs_care and not is_coded
+    @property
+    def threshold(self) -> NDArray[np.float32]:
+        """Values up to it go left; infinite for leaves, shape (n_nodes,)."""
+        values, starts, sizes = self._thresholds()
+        return values[starts[self.feature] + np.minimum(self.code, sizes[self.feature])]
 
     def votes(
         self,
@@ -109,20 +75,21 @@ class Trees:
         n_outputs: int,
         n_jobs: int | None,
         bags: NDArray[np.uint8] | None = None,
-        read: Read = as_it_is,
+        *,
+        coded: bool = False,
     ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """Return the sum of what the trees say of each row, and how many trees were asked.
 
         Parameters
         ----------
-        X : array, shape (n_samples, n_features)
+        X : array of float32, or of uint8 codes, shape (n_samples, n_features)
         n_outputs : int
             Classes or targets.
         n_jobs : int or None
         bags : array of uint8, shape (n_trees, bytes), default=None
             One bit for each row; trees are asked only about rows whose bit is 0.
-        read : function
-            Makes of rows of ``X`` what the trees read, block by block.
+        coded : bool, default=False
+            Whether values are coded before trees read them, which says the same.
 
         Returns
         -------
@@ -133,18 +100,19 @@ class Trees:
 
         packed = np.empty((0, 0), np.uint8) if bags is None else bags
         sums, counts = np.zeros((len(X), n_outputs)), np.zeros(len(X), np.int64)
+        forest, thresholds = self._as_arrays(), self._thresholds_for(X, coded)
 
         def vote(block: slice) -> None:
-            (flat, base), (forest, sets, any_missing) = self._block(read(X[block]))
+            rows = self.bins.code(X[block]) if coded else X[block]
             add_votes(
-                flat,
-                base,
+                *_by_rows(rows),
                 forest,
                 self.leaf_values,
-                sets,
-                any_missing,
+                self._sets_for(rows),
+                thresholds,
+                _any_missing(rows),
                 packed[:, block.start >> 3 : (block.stop + 7) >> 3],
-                _room(forest),
+                _room(forest, rows.dtype),
                 sums[block],
                 counts[block],
             )
@@ -152,6 +120,36 @@ class Trees:
         for _ in in_threads(vote, self._blocks(X, n_jobs), n_jobs):
             pass
         return sums, counts
+
+    def leaves(
+        self, X: NDArray[Any], n_jobs: int | None, *, coded: bool = False
+    ) -> NDArray[np.int32]:
+        """Return the leaf that each row falls into, by its number in its tree; (n, trees).
+
+        Parameters are as in `votes`.
+        """
+        from deepforest._engine.predicting import find_all_leaves
+
+        found = np.empty((len(X), len(self.roots)), np.int32)
+        forest, thresholds = self._as_arrays(), self._thresholds_for(X, coded)
+
+        def find(block: slice) -> None:
+            rows = self.bins.code(X[block]) if coded else X[block]
+            leaves = np.empty((len(self.roots), len(rows)), np.int32)
+            find_all_leaves(
+                *_by_rows(rows),
+                forest,
+                self._sets_for(rows),
+                thresholds,
+                _any_missing(rows),
+                _room(forest, rows.dtype),
+                leaves,
+            )
+            found[block] = leaves.T
+
+        for _ in in_threads(find, self._blocks(X, n_jobs), n_jobs):
+            pass
+        return found
 
     def window_votes(
         self, windows: CodedWindows, n_outputs: int, bags: NDArray[np.bool_] | None = None
@@ -175,7 +173,7 @@ class Trees:
         """
         from deepforest._engine.predicting import add_votes
 
-        forest, sets, any_missing = self._readable(windows.codes, windows.offset)
+        forest, sets = self._as_arrays(windows.offset), self._sets_for(windows.codes)
         flat, n_windows = windows.codes.ravel(), len(windows.base)
 
         def votes(arrays: slice) -> NDArray[np.float64]:
@@ -192,9 +190,10 @@ class Trees:
                 forest,
                 self.leaf_values,
                 sets,
-                any_missing,
+                None,
+                False,
                 packed,
-                _room(forest),
+                _room(forest, windows.codes.dtype),
                 sums,
                 counts,
             )
@@ -204,27 +203,6 @@ class Trees:
 
         return votes
 
-    def leaves(
-        self, X: NDArray[Any], n_jobs: int | None, read: Read = as_it_is
-    ) -> NDArray[np.int32]:
-        """Return the leaf that each row falls into, by its number in its tree; (n, trees).
-
-        Parameters are as in `votes`.
-        """
-        from deepforest._engine.predicting import find_all_leaves
-
-        found = np.empty((len(X), len(self.roots)), np.int32)
-
-        def find(block: slice) -> None:
-            (flat, base), (forest, sets, any_missing) = self._block(read(X[block]))
-            leaves = np.empty((len(self.roots), len(base)), np.int32)
-            find_all_leaves(flat, base, forest, sets, any_missing, _room(forest), leaves)
-            found[block] = leaves.T
-
-        for _ in in_threads(find, self._blocks(X, n_jobs), n_jobs):
-            pass
-        return found
-
     def _blocks(self, X: NDArray[Any], n_jobs: int | None) -> list[slice]:
         """Divide rows into blocks that go down the trees together."""
         of_threads = -(-len(X) // (effective_n_jobs(n_jobs) * BLOCK_ROWS))
@@ -233,46 +211,64 @@ class Trees:
         size = BLOCK_ROWS * max(1, min(of_threads, max(of_bytes, of_nodes), 16))
         return [slice(start, min(start + size, len(X))) for start in range(0, len(X), size)]
 
-    def _block(self, rows: NDArray[Any]) -> tuple[tuple[NDArray[Any], NDArray[np.int64]], Readable]:
-        """Return a block of rows flat, row by row, where each begins, and how it is read."""
-        flat = np.ascontiguousarray(rows).ravel()
-        return (flat, np.arange(len(rows)) * rows.shape[1]), self._readable(rows)
+    def _as_arrays(self, offset: NDArray[np.int64] | None = None) -> Any:
+        """Return the nodes as a `predicting.Forest`.
 
-    def _needs_care(self, X: NDArray[Any]) -> bool:
-        """Say whether prediction has to look for missing values and categories in ``X``."""
-        if self.bins.is_categorical.any():
-            return True
-        if X.dtype == np.uint8:
-            return bool(self.bins.keeps_missing.any()) and bool(X.max(initial=0) == 255)
-        return bool(np.isnan(X).any())
+        ``offset`` is where each feature stands behind the first value of its row, or None where
+        features stand in their order.
+        """
+        from deepforest._engine.predicting import Forest
+
+        return Forest(
+            np.append(self.roots, self.feature.size).astype(np.int64),
+            self.children_left,
+            self.feature,
+            self.code,
+            self.missing_left,
+            self.leaf,
+            (np.arange(len(self.bins.edges)) if offset is None else offset).astype(np.int32),
+            self.bins.keeps_missing,
+            self.bins.is_categorical,
+        )
+
+    def _thresholds(self) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]]:
+        """Return the thresholds of all features, where those of each begin, how many there are."""
+        # Infinity is for codes without an edge: all values that are not missing go left. It stands
+        # once more at the end, for leaves, whose feature is -1.
+        none = np.array([np.inf], np.float32)
+        sizes = np.array([*(len(edges) for edges in self.bins.edges), 0], np.int64)
+        edges = [part for of_one in self.bins.edges for part in (of_one, none)]
+        return np.concatenate([*edges, none]), np.cumsum(sizes + 1) - (sizes + 1), sizes
+
+    def _thresholds_for(self, X: NDArray[Any], coded: bool) -> Any:
+        """Return the `predicting.Thresholds` that rows are compared with; None for codes."""
+        from deepforest._engine.predicting import Thresholds
+
+        return None if coded or X.dtype == np.uint8 else Thresholds(*self._thresholds())
+
+    def _sets_for(self, rows: NDArray[Any]) -> NDArray[np.uint32] | None:
+        """Return the sets of categories if codes may be categories or missing, else None."""
+        if rows.dtype != np.uint8:
+            return None
+        any_missing = self.bins.keeps_missing.any() and rows.max(initial=0) == MISSING
+        if not any_missing and not self.bins.is_categorical.any():
+            return None
+        return self.left_sets if len(self.left_sets) else np.zeros((1, 8), np.uint32)
 
 
-Thresholds = tuple[NDArray[np.float32], NDArray[np.intp], NDArray[np.intp]]
-"""The thresholds of all features, where those of each begin, and how many there are."""
+def _any_missing(rows: NDArray[Any]) -> bool:
+    """Say whether real values are missing."""
+    return rows.dtype != np.uint8 and bool(np.isnan(rows).any())
 
 
-def all_thresholds(bins: Bins) -> Thresholds:
-    """Return the thresholds of all features, each followed by infinity."""
-    # Infinity is for codes without an edge: all values that are not missing go left. It stands
-    # once more at the end, for leaves, whose feature is -1.
-    none = np.array([np.inf], np.float32)
-    sizes = np.array([*(len(edges) for edges in bins.edges), 0])
-    edges = [part for of_one in bins.edges for part in (of_one, none)]
-    return np.concatenate([*edges, none]), np.cumsum(sizes + 1) - (sizes + 1), sizes
+def _by_rows(rows: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """Return a table flat, row by row, and where each row begins."""
+    return np.ascontiguousarray(rows).ravel(), np.arange(len(rows)) * rows.shape[1]
 
 
-def real_thresholds(
-    feature: NDArray[np.int32], code: NDArray[np.uint8], thresholds: Thresholds
-) -> NDArray[np.float32]:
-    """Return the thresholds of splits in place of their codes."""
-    values, starts, sizes = thresholds
-    threshold: NDArray[np.float32] = values[starts[feature] + np.minimum(code, sizes[feature])]
-    return threshold
-
-
-def _room(forest: Any) -> NDArray[Any]:
-    """Return room for laying out any tree of a `predicting.Forest`."""
+def _room(forest: Any, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Return room for any tree of a `predicting.Forest` that rows of a dtype go down."""
     from deepforest._engine.predicting import NODE_CODE, NODE_REAL
 
-    dtype = NODE_CODE if forest.threshold.dtype == np.uint8 else NODE_REAL
-    return np.empty(np.diff(forest.starts).max(), dtype)
+    n_nodes = np.diff(forest.starts).max()
+    return np.empty(n_nodes, NODE_CODE if dtype == np.uint8 else NODE_REAL)

@@ -25,12 +25,20 @@ class Forest(NamedTuple):
     starts: NDArray[np.int64]  # (trees + 1,) where the nodes of a tree begin; the last is the end
     left: NDArray[np.int32]  # (nodes,)
     feature: NDArray[np.int32]  # (nodes,)
-    threshold: NDArray[Any]  # (nodes,) float32, or uint8 codes
+    code: NDArray[np.uint8]  # (nodes,) codes up to it go left
     missing_left: NDArray[np.bool_]  # (nodes,)
     leaf: NDArray[np.int32]  # (nodes,)
     offset: NDArray[np.int32]  # (features,) from the first value of a row
     keeps_missing: NDArray[np.bool_]  # (features,)
     is_categorical: NDArray[np.bool_]  # (features,)
+
+
+class Thresholds(NamedTuple):
+    """What the codes of splits stand for: infinity behind the last threshold of each feature."""
+
+    values: NDArray[np.float32]
+    starts: NDArray[np.int64]  # (features + 1,) where those of a feature begin; of leaves the last
+    sizes: NDArray[np.int64]  # (features + 1,) how many there are, infinity not counted
 
 
 # Fields of 4 bytes: numba reads records faster when nothing is padded.
@@ -166,39 +174,45 @@ def fall(
 
 
 @njit(**INLINED)
-def step_threshold(forest: Forest, node: int, sets: Any) -> Any:
-    """Return the threshold of a node; with ``sets`` as ``goes_right`` takes it."""
+def step_threshold(forest: Forest, node: int, sets: Any, thresholds: Any) -> Any:
+    """Return what values are compared with at a node: with ``sets`` as ``goes_right`` takes it."""
+    code, feature = np.int32(forest.code[node]), forest.feature[node]
+    if thresholds is not None:
+        place = min(np.int64(code), thresholds.sizes[feature])
+        return thresholds.values[thresholds.starts[feature] + place]
     if sets is None:
-        return forest.threshold[node]
-    is_split, feature = forest.feature[node] >= 0, max(forest.feature[node], 0)
+        return code
+    is_split, feature = feature >= 0, max(feature, 0)
     raised = is_split & forest.missing_left[node] & forest.keeps_missing[feature]
-    threshold = np.int32(forest.threshold[node]) + np.int32(MISSING_LEFT + 1) * np.int32(raised)
     is_set = is_split & forest.is_categorical[feature]
-    return ~forest.leaf[node] if is_set else threshold
+    return ~forest.leaf[node] if is_set else code + np.int32(MISSING_LEFT + 1) * np.int32(raised)
 
 
 @njit(**INLINED)
-def lay_out(forest: Forest, t: int, sets: Any, nodes: NDArray[Any]) -> None:
+def lay_out(forest: Forest, t: int, sets: Any, thresholds: Any, nodes: NDArray[Any]) -> None:
     """Write the nodes of a tree into ``nodes``, numbered from 0."""
     start = forest.starts[t]
     for node in range(start, forest.starts[t + 1]):
         step = nodes[node - start]
-        step["threshold"] = step_threshold(forest, node, sets)
+        step["threshold"] = step_threshold(forest, node, sets, thresholds)
         step["left"] = forest.left[node] - start
         # Leaves let any value left. A branch for them would be guessed wrong at every other node.
         step["offset"] = forest.offset[max(forest.feature[node], 0)]
 
 
 @njit(**INLINED)
-def fall_alone(flat: NDArray[Any], base: int, forest: Forest, t: int, sets: Any) -> Any:
+def fall_alone(
+    flat: NDArray[Any], base: int, forest: Forest, t: int, sets: Any, thresholds: Any
+) -> Any:
     """Return the leaf that a row falls into; real values may be missing."""
     node = forest.starts[t]
     while forest.feature[node] >= 0:
         x = flat[base + forest.offset[forest.feature[node]]]
+        threshold = step_threshold(forest, node, sets, thresholds)
         if sets is None:
-            right = not (forest.missing_left[node] if x != x else x <= forest.threshold[node])
+            right = not (forest.missing_left[node] if x != x else x <= threshold)
         else:
-            right = goes_right(np.int32(x), step_threshold(forest, node, sets), sets)
+            right = goes_right(np.int32(x), threshold, sets)
         node = np.int64(forest.left[node]) + right
     return node - forest.starts[t]
 
@@ -210,6 +224,7 @@ def find_leaves(
     forest: Forest,
     t: int,
     sets: Any,
+    thresholds: Any,
     any_missing: bool,
     nodes: NDArray[Any],
     waiting: NDArray[np.int32],
@@ -217,15 +232,15 @@ def find_leaves(
 ) -> None:
     """Write into ``leaves`` the leaf of each row in a tree, by its number in the tree.
 
-    ``sets`` are as in ``fall``; ``any_missing`` says whether real values are. ``nodes`` and
-    ``waiting`` are room.
+    ``sets`` are as in ``fall``; ``thresholds`` are None for codes; ``any_missing`` says whether
+    real values are missing. ``nodes`` and ``waiting`` are room.
     """
     n, n_nodes = base.size, forest.starts[t + 1] - forest.starts[t]
     if any_missing or n < GROUP or n * NODES_A_ROW < n_nodes:
         for i in range(n):
-            leaves[i] = fall_alone(flat, base[i], forest, t, sets)
+            leaves[i] = fall_alone(flat, base[i], forest, t, sets, thresholds)
     else:
-        lay_out(forest, t, sets, nodes)
+        lay_out(forest, t, sets, thresholds, nodes)
         steps = np.int64(np.log2(n_nodes)) + STEPS_MORE
         fall(flat, base, nodes, 0, steps, waiting, leaves, sets)
 
@@ -236,6 +251,7 @@ def find_all_leaves(
     base: NDArray[np.int64],
     forest: Forest,
     sets: Any,
+    thresholds: Any,
     any_missing: bool,
     nodes: NDArray[Any],
     out: NDArray[Any],
@@ -243,7 +259,7 @@ def find_all_leaves(
     """Write into ``out`` (trees, n), int32, the number of each row's leaf in its tree."""
     waiting = np.empty(base.size, np.int32)
     for t in range(forest.starts.size - 1):
-        find_leaves(flat, base, forest, t, sets, any_missing, nodes, waiting, out[t])
+        find_leaves(flat, base, forest, t, sets, thresholds, any_missing, nodes, waiting, out[t])
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -271,6 +287,7 @@ def add_votes(
     forest: Forest,
     leaf_values: NDArray[Any],
     sets: Any,
+    thresholds: Any,
     any_missing: bool,
     bags: NDArray[np.uint8],
     nodes: NDArray[Any],
@@ -279,9 +296,9 @@ def add_votes(
 ) -> None:
     """Add to ``out`` (n, K) what each tree says of each row, and to ``counts`` (n,) the trees.
 
-    ``sets``, ``any_missing`` and ``nodes`` are as in ``find_leaves``. ``bags`` (trees, bytes) has a
-    bit for each row, the first row in the highest bit of the first byte: trees are asked only about
-    rows whose bit is 0. With no bags every tree is asked about every row.
+    ``sets``, ``thresholds``, ``any_missing`` and ``nodes`` are as in ``find_leaves``. ``bags``
+    (trees, bytes) has a bit for each row, the first row in the highest bit of the first byte: trees
+    are asked only about rows whose bit is 0. With no bags every tree is asked about every row.
     """
     n = base.size
     rows = np.arange(n).astype(np.int32)
@@ -297,7 +314,9 @@ def add_votes(
                 m += ((bags[t, i >> 3] >> (7 - (i & 7))) & 1) == 0
             for i in range(m):
                 counts[rows[i]] += 1
-        find_leaves(flat, asked[:m], forest, t, sets, any_missing, nodes, waiting, leaves)
+        find_leaves(
+            flat, asked[:m], forest, t, sets, thresholds, any_missing, nodes, waiting, leaves
+        )
         add_leaves(forest.leaf[forest.starts[t] :], leaf_values, rows[:m], leaves, out)
     if bags.shape[0] == 0:
         counts += forest.starts.size - 1
