@@ -17,8 +17,8 @@ from deepforest.threads import in_threads
 BLOCK_BYTES = 2**19
 """Rows of about so many bytes go down a tree together, and stay in the cache from tree to tree."""
 
-NODES_A_ROW = 4
-"""So many nodes of a tree there are at most for each row, as trees are laid out for each block."""
+BLOCK_NODES = 4
+"""A block has at least a row for so many nodes of a tree, as trees are laid out for each block."""
 
 BLOCK_ROWS = 512
 """Blocks are a multiple of so many rows, which are whole bytes of a bag."""
@@ -207,7 +207,7 @@ class Trees:
         """Divide rows into blocks that go down the trees together."""
         of_threads = -(-len(X) // (effective_n_jobs(n_jobs) * BLOCK_ROWS))
         of_bytes = BLOCK_BYTES // (X.shape[1] * X.itemsize * BLOCK_ROWS)
-        of_nodes = self.feature.size // (len(self.roots) * NODES_A_ROW * BLOCK_ROWS)
+        of_nodes = self.feature.size // (len(self.roots) * BLOCK_NODES * BLOCK_ROWS)
         size = BLOCK_ROWS * max(1, min(of_threads, max(of_bytes, of_nodes), 16))
         return [slice(start, min(start + size, len(X))) for start in range(0, len(X), size)]
 

@@ -45,8 +45,8 @@ class Thresholds(NamedTuple):
 NODE_REAL = np.dtype([("threshold", np.float32), ("left", np.int32), ("offset", np.int32)])
 NODE_CODE = np.dtype([("threshold", np.int32), ("left", np.int32), ("offset", np.int32)])
 
-# Rows go down together in groups. A tree is laid out if there is a row for so many of its nodes.
-GROUP, NODES_A_ROW = 8, 32
+# Rows go down together in groups. A tree is laid out if it has at most so many nodes for each row.
+GROUP, NODES_LAID_OUT = 8, 32
 
 # So many steps rows go before those at leaves are sorted out, for the first time so many more than
 # a tree needs that is balanced (docs/engine.md has the figures).
@@ -236,7 +236,7 @@ def find_leaves(
     real values are missing. ``nodes`` and ``waiting`` are room.
     """
     n, n_nodes = base.size, forest.starts[t + 1] - forest.starts[t]
-    if any_missing or n < GROUP or n * NODES_A_ROW < n_nodes:
+    if any_missing or n < GROUP or n * NODES_LAID_OUT < n_nodes:
         for i in range(n):
             leaves[i] = fall_alone(flat, base[i], forest, t, sets, thresholds)
     else:
