@@ -91,6 +91,19 @@ def tries_all(n_cuts: int, block: Block, m: int, n: int) -> bool:
 
 
 @njit(**INLINED)
+def plan_cuts(table: Table, block: Block, m: int, n: int) -> tuple[int, bool, bool]:
+    """Return how many cuts there are to try, whether by rows, and whether of all candidates.
+
+    Otherwise those of narrow features only, and the codes of the others are counted.
+    """
+    n_cuts, by_rows = all_cuts(table, block, m, n)
+    few = tries_all(n_cuts, block, m, n)
+    if not few:
+        n_cuts, by_rows = narrow_cuts(table, block, m), False
+    return n_cuts, by_rows, few
+
+
+@njit(**INLINED)
 def next_cut(tried: Any, i: Any, by_rows: bool, block: Block) -> Any:
     """Return the cut to try after the first ``i``."""
     if by_rows:

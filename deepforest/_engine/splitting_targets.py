@@ -24,10 +24,9 @@ from deepforest._engine.cuts import (
     keep_better_cuts,
     keep_cuts,
     mark_missing,
-    narrow_cuts,
     next_cut,
+    plan_cuts,
     shift_codes,
-    tries_all,
 )
 from deepforest._engine.dividing import Table
 from deepforest._engine.drawing import draw_cuts
@@ -79,10 +78,7 @@ def best_splits_targets(
     table: Table, node: Any, n: int, block: Block, m: int, min_leaf: int, scratch: Scratch
 ) -> None:
     """Find the best split of a node on each of the first ``m`` candidates of the block."""
-    n_cuts, by_rows = all_cuts(table, block, m, n)
-    few = tries_all(n_cuts, block, m, n)
-    if not few:
-        n_cuts, by_rows = narrow_cuts(table, block, m), False
+    n_cuts, by_rows, few = plan_cuts(table, block, m, n)
     any_missing = mark_missing(table, block)
     if n_cuts > 0:
         none = fill(np.uint8(0))
