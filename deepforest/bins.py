@@ -15,6 +15,9 @@ from deepforest.threads import in_threads
 MISSING = 255
 """The code of missing values, in features that keep one."""
 
+THREAD_VALUES = 2**16
+"""A thread takes columns of about so many values at a time."""
+
 QUANTILE_ROWS = 200_000
 """Thresholds of longer columns come from a strided sample of about so many rows."""
 
@@ -61,7 +64,7 @@ class Bins:
             else:
                 code(np.ascontiguousarray(X[:, f], dtype=np.float32), edges, codes[:, f])
 
-        for _ in in_threads(code_column, range(X.shape[1]), n_jobs):
+        for _ in in_threads(code_column, range(X.shape[1]), n_jobs, _columns_together(X)):
             pass
         return codes
 
@@ -112,10 +115,14 @@ def find_bins(
             return _categories(dense_column(X, f), max_bins)
         return _thresholds(dense_column(X, f)[::step], max_bins)
 
-    columns = range(X.shape[1])
-    return Bins(
-        tuple(in_threads(edges, columns, n_jobs)), np.ones(len(columns), bool), is_categorical
-    )
+    found = in_threads(edges, range(X.shape[1]), n_jobs, _columns_together(X))
+    return Bins(tuple(found), np.ones(X.shape[1], bool), is_categorical)
+
+
+def _columns_together(X: Any) -> int:
+    """Return how many columns a thread takes at a time."""
+    n_rows: int = X.shape[0]
+    return max(1, THREAD_VALUES // max(1, n_rows))
 
 
 def _thresholds(column: NDArray[np.float32], max_bins: int) -> NDArray[np.float32]:

@@ -235,8 +235,8 @@ def spread(
 
     Threads at one level only: the engine's forests come one after the other, each
     spreading its trees over `n_jobs` threads; all others are spread over the threads,
-    each with one. scikit-learn's own `Parallel` would set the warning filters anew in each
-    thread, and in Python before 3.14 these are one for all threads, so that they can get lost.
+    each with one. scikit-learn's configuration is passed on to them, its warning filters are not,
+    as its own `Parallel` does it: before Python 3.14 these are one for all threads, and get lost.
     """
     configuration = get_config()
 

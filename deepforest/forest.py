@@ -68,7 +68,7 @@ class HistForestClassifier(ClassifierMixin, HistForestBase):
     oob_score : bool, default=False
         Whether to compute out-of-bag votes. Needs ``bootstrap=True``.
     n_jobs : int, default=None
-        How many threads grow trees. Results do not depend on it.
+        How many threads grow and ask trees. Results do not depend on it.
     random_state : int, RandomState instance or None, default=None
         The same seed gives the same forest.
     verbose : int, default=0
@@ -251,7 +251,7 @@ class HistForestRegressor(RegressorMixin, HistForestBase):
         Whether to keep the training targets of each leaf, which ``predict_quantiles`` needs. Takes
         about 8 bytes for each row and tree.
     n_jobs : int, default=None
-        How many threads grow trees. Results do not depend on it.
+        How many threads grow and ask trees. Results do not depend on it.
     random_state : int, RandomState instance or None, default=None
         The same seed gives the same forest.
     verbose : int, default=0

@@ -242,7 +242,7 @@ class HistForestBase(SaveMixin, BaseEstimator):
         """Return the fitted attributes that keep the training rows in mind."""
         return {}
 
-    def _blocks(self, X: ArrayLike) -> Iterator[NDArray[Any]]:
+    def _validated(self, X: ArrayLike) -> Iterator[NDArray[Any]]:
         """Yield the rows of ``X``, validated and dense."""
         check_is_fitted(self)
         X = encode_new(self, self._encoder, X)
@@ -268,9 +268,10 @@ class HistForestBase(SaveMixin, BaseEstimator):
 
     def _means(self, X: ArrayLike) -> NDArray[np.float64]:
         """Return the mean of what the trees say of ``X``, (n, columns)."""
-        return np.concatenate([self._mean(*self._as_read(block)) for block in self._blocks(X)])
+        return np.concatenate([self._mean(*self._as_read(block)) for block in self._validated(X)])
 
     def _mean(self, rows: NDArray[Any], coded: bool = False) -> NDArray[np.float64]:
+        """Return the mean of what the trees say of rows that `votes` takes, (n, columns)."""
         sums, _ = self.trees_.votes(rows, self._n_columns, self.n_jobs, coded=coded)
         return sums / self.trees_.roots.size
 
@@ -287,7 +288,7 @@ class HistForestBase(SaveMixin, BaseEstimator):
             Numbers of nodes, which begin at 0 in each tree.
         """
         found = []
-        for block in self._blocks(X):
+        for block in self._validated(X):
             rows, coded = self._as_read(block)
             found.append(self.trees_.leaves(rows, self.n_jobs, coded=coded))
         return np.concatenate(found)

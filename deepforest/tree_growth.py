@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -87,8 +88,9 @@ def grow_trees(
     """
     kinds = has_missing, bins.is_categorical
     grow = partial(_grow, codes, kinds, rows, n_classes, rules, seed)
-    grown = in_threads(grow, range(n_trees), n_jobs)
-    return join(_reported(grown, n_trees, verbose > 0), n_trees, bins)
+    # Closed, no tree is begun after an error here, while its traceback holds the iterator.
+    with closing(in_threads(grow, range(n_trees), n_jobs)) as grown:
+        return join(_reported(grown, n_trees, verbose > 0), n_trees, bins)
 
 
 def _reported(grown: Iterable[Any], n_trees: int, verbose: bool) -> Iterator[Any]:

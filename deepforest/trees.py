@@ -17,18 +17,18 @@ from deepforest.threads import in_threads
 BLOCK_BYTES = 2**19
 """Rows of about so many bytes go down a tree together, and stay in the cache from tree to tree."""
 
-BLOCK_NODES = 4
-"""A block has at least a row for so many nodes of a tree, as trees are laid out for each block."""
+NODES_A_ROW = 4
+"""A block has a row for so many nodes of a tree, where rows suffice: each block lays trees out."""
 
 BLOCK_ROWS = 512
-"""Blocks are a multiple of so many rows, which are whole bytes of a bag."""
+"""Blocks are a multiple of so many rows, which are whole bytes of a bag, and at most 16 times."""
 
 
 @dataclass(frozen=True, eq=False)
 class Trees:
     """Nodes of all trees, one tree after the other; names as in scikit-learn's ``tree_``.
 
-    About 14 bytes a node, and ``8 K`` bytes for each leaf that holds more than one class.
+    About 14 bytes a node, and ``4 K`` bytes for each leaf that holds more than one class.
 
     Attributes
     ----------
@@ -117,7 +117,7 @@ class Trees:
                 counts[block],
             )
 
-        for _ in in_threads(vote, self._blocks(X, n_jobs), n_jobs):
+        for _ in in_threads(vote, self._blocks(X, n_jobs, coded), n_jobs):
             pass
         return sums, counts
 
@@ -147,7 +147,7 @@ class Trees:
             )
             found[block] = leaves.T
 
-        for _ in in_threads(find, self._blocks(X, n_jobs), n_jobs):
+        for _ in in_threads(find, self._blocks(X, n_jobs, coded), n_jobs):
             pass
         return found
 
@@ -203,11 +203,11 @@ class Trees:
 
         return votes
 
-    def _blocks(self, X: NDArray[Any], n_jobs: int | None) -> list[slice]:
+    def _blocks(self, X: NDArray[Any], n_jobs: int | None, coded: bool) -> list[slice]:
         """Divide rows into blocks that go down the trees together."""
         of_threads = -(-len(X) // (effective_n_jobs(n_jobs) * BLOCK_ROWS))
-        of_bytes = BLOCK_BYTES // (X.shape[1] * X.itemsize * BLOCK_ROWS)
-        of_nodes = self.feature.size // (len(self.roots) * BLOCK_NODES * BLOCK_ROWS)
+        of_bytes = BLOCK_BYTES // (X.shape[1] * (1 if coded else X.itemsize) * BLOCK_ROWS)
+        of_nodes = self.feature.size // (len(self.roots) * NODES_A_ROW * BLOCK_ROWS)
         size = BLOCK_ROWS * max(1, min(of_threads, max(of_bytes, of_nodes), 16))
         return [slice(start, min(start + size, len(X))) for start in range(0, len(X), size)]
 

@@ -4,8 +4,10 @@ import threading
 import time
 
 import joblib
+import numpy as np
 import pytest
 
+from deepforest import HistForestClassifier, tree_growth
 from deepforest.threads import in_threads
 
 
@@ -40,6 +42,12 @@ def test_the_default_number_of_threads_is_that_of_joblib():
         assert len(list(in_threads(lambda _: all_there.wait(), range(2), None))) == 2
 
 
+@pytest.mark.parametrize("together", [1, 2, 3, 10])
+def test_several_arguments_make_one_task(together):
+    squares = in_threads(lambda i: i * i, range(7), 2, together)
+    assert list(squares) == [i * i for i in range(7)]
+
+
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_an_error_ends_the_work(error, n_jobs):
@@ -57,3 +65,25 @@ def test_an_error_ends_the_work(error, n_jobs):
     before = len(begun)
     time.sleep(0.05)
     assert len(begun) == before
+
+
+def test_no_tree_is_begun_after_an_error_while_trees_are_joined(monkeypatch):
+    begun = []
+
+    def grow(*arguments):
+        begun.append(arguments[-1])
+        time.sleep(0.001)
+
+    def fail(grown, n_trees, bins):
+        next(grown)
+        raise MemoryError
+
+    monkeypatch.setattr(tree_growth, "_grow", grow)
+    monkeypatch.setattr(tree_growth, "join", fail)
+    X, y = np.arange(20.0)[:, None], np.arange(20) % 2
+    with pytest.raises(MemoryError) as held:
+        HistForestClassifier(1000, n_jobs=2).fit(X, y)
+    n_begun = len(begun)
+    time.sleep(0.05)
+    assert len(begun) == n_begun < 500
+    assert held.tb is not None  # which holds what was going on

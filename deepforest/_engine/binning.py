@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from deepforest._engine.candidate import MISSING
 
+# So many values take each step of the bisection together: enough that none waits for another.
 TOGETHER = 256
 
 
