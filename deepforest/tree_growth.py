@@ -96,8 +96,8 @@ def grow_trees(
 def _reported(grown: Iterable[Any], n_trees: int, verbose: bool) -> Iterator[Any]:
     """Pass trees on, with a line of progress at every tenth of them."""
     for number, tree in enumerate(grown, start=1):
-        if number * 10 // n_trees > (number - 1) * 10 // n_trees:
-            report(verbose, "%d of %d trees", number, n_trees)
+        if verbose and number * 10 // n_trees > (number - 1) * 10 // n_trees:
+            report(True, "%d of %d trees", number, n_trees)
         yield tree
 
 

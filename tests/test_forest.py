@@ -1,3 +1,4 @@
+import logging
 import pickle
 
 import numpy as np
@@ -439,3 +440,12 @@ def test_bad_weights(Forest, weight, message):
     with pytest.raises(ValueError, match=message):
         forest.fit([[0.0], [1.0]], [0, 1], weight)
     assert not hasattr(forest, "trees_")
+
+
+@pytest.mark.parametrize("verbose", [0, 1])
+def test_lines_of_progress_only_where_they_are_asked_for(verbose, caplog):
+    caplog.set_level(logging.DEBUG, logger="deepforest")
+    X, y = np.arange(20.0)[:, None], np.arange(20) % 2
+    HistForestClassifier(20, verbose=verbose).fit(X, y)
+    lines = [record.getMessage() for record in caplog.records]
+    assert lines == ([f"{n} of 20 trees" for n in range(2, 21, 2)] if verbose else [])
