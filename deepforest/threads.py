@@ -4,10 +4,22 @@ from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from joblib import effective_n_jobs
+from joblib import effective_n_jobs, parallel_config
 
 Argument = TypeVar("Argument")
 Result = TypeVar("Result")
+
+
+def count_threads(n_jobs: int | None) -> int:
+    """Return how many threads `n_jobs` stands for in joblib; None is for what its context says."""
+    n_threads: int
+    if n_jobs is None:
+        n_threads = effective_n_jobs(None)
+    else:
+        # Asked about processes, joblib has but one for what runs in a process of a pool.
+        with parallel_config(backend="threading"):
+            n_threads = effective_n_jobs(n_jobs)
+    return n_threads
 
 
 def in_threads(
@@ -23,7 +35,7 @@ def in_threads(
     is waited for when something is raised or the iterator is closed, and nothing else is begun.
     """
     runs = [arguments[i : i + together] for i in range(0, len(arguments), together)]
-    n_threads = min(effective_n_jobs(n_jobs), len(runs))
+    n_threads = min(count_threads(n_jobs), len(runs))
     if n_threads <= 1:
         yield from map(function, arguments)
         return

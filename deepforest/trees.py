@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from joblib import effective_n_jobs
 from numpy.typing import NDArray
 
 from deepforest.bins import MISSING, Bins
 from deepforest.coding import CodedWindows
-from deepforest.threads import in_threads
+from deepforest.threads import count_threads, in_threads
 
 BLOCK_BYTES = 2**19
 """Rows of about so many bytes go down a tree together, and stay in the cache from tree to tree."""
@@ -205,7 +204,7 @@ class Trees:
 
     def _blocks(self, X: NDArray[Any], n_jobs: int | None, coded: bool) -> list[slice]:
         """Divide rows into blocks that go down the trees together."""
-        of_threads = -(-len(X) // (effective_n_jobs(n_jobs) * BLOCK_ROWS))
+        of_threads = -(-len(X) // (count_threads(n_jobs) * BLOCK_ROWS))
         of_bytes = BLOCK_BYTES // (X.shape[1] * (1 if coded else X.itemsize) * BLOCK_ROWS)
         of_nodes = self.feature.size // (len(self.roots) * NODES_A_ROW * BLOCK_ROWS)
         size = BLOCK_ROWS * max(1, min(of_threads, max(of_bytes, of_nodes), 16))

@@ -1,5 +1,6 @@
 """Work spread over threads: in order, on no more threads than asked for, and stopped cleanly."""
 
+import multiprocessing
 import threading
 import time
 
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 
 from deepforest import HistForestClassifier, tree_growth
-from deepforest.threads import in_threads
+from deepforest.threads import count_threads, in_threads
 
 
 @pytest.mark.parametrize("n_jobs", [None, 1, 2, 3, -1])
@@ -46,6 +47,11 @@ def test_the_default_number_of_threads_is_that_of_joblib():
 def test_several_arguments_make_one_task(together):
     squares = in_threads(lambda i: i * i, range(7), 2, together)
     assert list(squares) == [i * i for i in range(7)]
+
+
+def test_a_process_of_a_pool_has_threads_too():
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        assert pool.apply(count_threads, (2,)) == 2
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
