@@ -132,82 +132,71 @@ def read_lightgbm(text: str) -> BoostedTrees:
     ValueError
         For a model with linear leaves, or an objective that is not among LightGBM's own.
     """
-    blocks = text.split("\nend of trees", 1)[0].split("\nTree=")
-    head = _entries(blocks[0])
-    link, scale, n_outputs = _objective(head)
-    splits: dict[str, list[NDArray[Any]]] = {
-        name: [] for name in ("left", "right", "feature", "threshold", "kind")
-    }
-    roots, leaf_values, set_sizes, set_words = [], [], [np.zeros(1, np.int64)], []
-    n_splits = n_leaves = n_sets = 0
-    for block in blocks[1:]:
-        tree = _entries(block)
-        if tree.get("is_linear", "0") != "0":
-            raise ValueError("it has linear leaves (linear_tree=True), which are not supported")
-        leaves = _numbers(tree, "leaf_value", np.float64)
-        leaf_values.append(leaves)
-        if len(leaves) == 1:
-            roots.append(~n_leaves)
-        else:
-            roots.append(n_splits)
-            kind = _numbers(tree, "decision_type", np.uint8)
-            threshold = _numbers(tree, "threshold", np.float64)
-            splits["kind"].append(kind)
-            splits["threshold"].append(np.where(kind & 1, threshold + n_sets, threshold))
-            splits["feature"].append(_numbers(tree, "split_feature", np.int32))
-            for side, key in (("left", "left_child"), ("right", "right_child")):
-                child = _numbers(tree, key, np.int32)
-                splits[side].append(np.where(child < 0, child - n_leaves, child + n_splits))
-            n_splits += len(kind)
-        n_leaves += len(leaves)
-        if int(tree["num_cat"]):
-            sizes = np.diff(_numbers(tree, "cat_boundaries", np.int64))
-            set_sizes.append(sizes)
-            set_words.append(_numbers(tree, "cat_threshold", np.uint32))
-            n_sets += len(sizes)
+    lines: dict[str, list[str]] = {}  # what stands behind each key, tree by tree
+    for line in text.split("\nend of trees", 1)[0].splitlines():
+        key, _, value = line.partition("=")
+        lines.setdefault(key, []).append(value)
+    link, scale, n_outputs = _objective(lines)
+    if any(value != "0" for value in lines.get("is_linear", ())):
+        raise ValueError("it has linear leaves (linear_tree=True), which are not supported")
+    # Trees count their own leaves, splits and sets of categories; here they are numbered through.
+    n_leaves = _numbers(lines, "num_leaves", np.int32)
+    n_splits = n_leaves - 1
+    first_leaf, first_split, first_set = (
+        _sums_before(counts)
+        for counts in (n_leaves, n_splits, _numbers(lines, "num_cat", np.int32))
+    )
+    left, right = (
+        np.where(
+            child < 0,
+            child - np.repeat(first_leaf, n_splits),
+            child + np.repeat(first_split, n_splits),
+        )
+        for child in (_numbers(lines, key, np.int32) for key in ("left_child", "right_child"))
+    )
+    kind = _numbers(lines, "decision_type", np.uint8)
+    threshold = _numbers(lines, "threshold", np.float64)
+    bounds = _numbers(lines, "cat_boundaries", np.int64)
+    sizes = np.diff(bounds)[bounds[1:] > 0]  # each tree's begin at 0
     return BoostedTrees(
-        roots=np.array(roots, np.int32),
-        left=_joined(splits["left"], np.int32),
-        right=_joined(splits["right"], np.int32),
-        feature=_joined(splits["feature"], np.int32),
-        threshold=_joined(splits["threshold"], np.float64),
-        kind=_joined(splits["kind"], np.uint8),
-        leaf_values=_joined(leaf_values, np.float64),
-        set_starts=np.cumsum(np.concatenate(set_sizes)),
-        set_words=_joined(set_words, np.uint32),
-        n_features=int(head["max_feature_idx"]) + 1,
+        roots=np.where(n_splits > 0, first_split, ~first_leaf),
+        left=left,
+        right=right,
+        feature=_numbers(lines, "split_feature", np.int32),
+        threshold=np.where(kind & 1, threshold + np.repeat(first_set, n_splits), threshold),
+        kind=kind,
+        leaf_values=_numbers(lines, "leaf_value", np.float64),
+        set_starts=np.concatenate([[0], np.cumsum(sizes)]),
+        set_words=_numbers(lines, "cat_threshold", np.uint32),
+        n_features=int(lines["max_feature_idx"][0]) + 1,
         n_outputs=n_outputs,
         link=link,
         scale=scale,
-        average="average_output" in head,
+        average="average_output" in lines,
     )
 
 
-def _entries(block: str) -> dict[str, str]:
-    """Return the lines ``key=value`` of a part of the text; a line without value has the key."""
-    lines = (line.partition("=") for line in block.splitlines())
-    return {key: value for key, _, value in lines}
-
-
-def _objective(head: dict[str, str]) -> tuple[str, float, int]:
+def _objective(lines: dict[str, list[str]]) -> tuple[str, float, int]:
     """Return link, scale and number of outputs."""
-    name, *settings = head.get("objective", "custom").split() or ["custom"]
+    name, *settings = lines.get("objective", ["custom"])[0].split() or ["custom"]
     link = _LINK_OF.get(name)
     if link is None:
         raise ValueError(f"its objective {name!r} is not supported")
     if name == "regression" and "sqrt" in settings:
         link = "square"
     scale = next((float(s[8:]) for s in settings if s.startswith("sigmoid:")), 1.0)
-    return link, scale, int(head["num_tree_per_iteration"])
+    return link, scale, int(lines["num_tree_per_iteration"][0])
 
 
-def _numbers(tree: dict[str, str], key: str, dtype: type[np.generic]) -> NDArray[Any]:
-    # Numbers have the 17 digits that give each float64 back.
-    return np.array([float(number) for number in tree[key].split()]).astype(dtype)
+def _numbers(lines: dict[str, list[str]], key: str, dtype: type[np.generic]) -> NDArray[Any]:
+    """Return the numbers behind a key, of all trees together."""
+    # Real ones have the 17 digits that give each float64 back.
+    return np.array(" ".join(lines.get(key, ())).split(), dtype)
 
 
-def _joined(parts: list[NDArray[Any]], dtype: type[np.generic]) -> NDArray[Any]:
-    return np.concatenate([np.empty(0, dtype), *parts]).astype(dtype)
+def _sums_before(counts: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Return how many there are before each place."""
+    return np.cumsum(counts, dtype=np.int32) - counts
 
 
 class _BoostedModel(BaseEstimator):

@@ -165,10 +165,13 @@ def cross_fit(
     for i, (_, estimator) in enumerate(estimators):
         if stops_early(estimator):
             share_rounds([m for task, m in zip(tasks, fitted, strict=True) if task.estimator == i])
-    fitted = [
-        model if task.fold is None else quick_to_predict(model)
-        for task, model in zip(tasks, fitted, strict=True)
-    ]
+    fitted = list(
+        in_threads(
+            lambda i: fitted[i] if tasks[i].fold is None else quick_to_predict(fitted[i]),
+            range(len(tasks)),
+            n_jobs,
+        )
+    )
     by_estimator = [
         [(task, model) for task, model in zip(tasks, fitted, strict=True) if task.estimator == i]
         for i in range(len(estimators))
