@@ -26,7 +26,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.model_selection import KFold, StratifiedKFold
 from suite import DEVELOPMENT, Table
 
-from deepforest import CascadeForestClassifier, CascadeForestRegressor
+from deepforest import CascadeForestClassifier, CascadeForestRegressor, models
 from deepforest.combine import combined, select, select_held_out
 from deepforest.estimators import ESTIMATORS, PRESETS, NamedEstimators, default_layers
 from deepforest.layer import augmented, augmented_table, fit_layer, grain_table
@@ -56,7 +56,7 @@ class Composition(NamedTuple):
 
     layers: str = "BB"  # a letter a layer: B boosting beside the forests, F forests alone
     preset: str | None = None  # the library's own instead of what follows
-    grows_steps: bool = True  # LightGBM's after 150 rounds, where the preset is given
+    steady_rounds: int = models.STEADY_ROUNDS  # of LightGBM, before its steps grow
     forests: tuple[str, ...] = FORESTS
     forest: dict[str, Any] | None = None  # parameters of each forest
     extra_trees: dict[str, Any] | None = None  # of extra-trees beside them
@@ -67,11 +67,7 @@ class Composition(NamedTuple):
         """Return the estimators of a layer; depth 0 is the first."""
         if self.preset:
             of_layers = default_layers(task, preset=self.preset)
-            named = of_layers[min(depth, len(of_layers) - 1)]
-            for name, estimator in named:
-                if name.startswith("lightgbm") and not self.grows_steps:
-                    estimator.set_params(learning_rate=0.1 + 1e-9)  # any but 0.1 stays
-            return named
+            return of_layers[min(depth, len(of_layers) - 1)]
         named = [
             (f"{kind}_{i}", ESTIMATORS[kind](task, **self.parameters(kind)))
             for i, kind in enumerate(self.forests)
@@ -172,7 +168,8 @@ COMPOSITIONS |= {
         boosters=({"num_leaves": 15, **ALL_COLUMNS}, {"num_leaves": 63}, {"extra_trees": True}),
     ),
     **{name: Composition("BBB", preset=name) for name in PRESETS},
-    "balanced_steady": Composition("BBB", preset="balanced", grows_steps=False),
+    "balanced_steady": Composition("BBB", preset="balanced", steady_rounds=10**9),
+    "balanced_steady_150": Composition("BBB", preset="balanced", steady_rounds=150),
     "half_all_folds_3": Composition(
         "BB", forests=FORESTS[1:3], forest=HALF, boosters=(ALL_COLUMNS,), cv=3
     ),
@@ -191,6 +188,7 @@ def fold_rows(table: Table, fold: int, n: int) -> tuple[NDArray[np.intp], NDArra
 def run(name: str, fold: int, label: str, max_rows: int) -> dict:
     """Grow a composition on one fold of a set and score it after each layer."""
     table, composition = DEVELOPMENT[name].load(), COMPOSITIONS[label]
+    models.STEADY_ROUNDS = composition.steady_rounds  # the run has this process for itself
     train, test = fold_rows(table, fold, min(ROWS[name], max_rows))
     X = as_numbers(table.X.iloc[train])
     X_test = as_numbers(table.X.iloc[test])

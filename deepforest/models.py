@@ -22,6 +22,9 @@ from deepforest.forest import HistForestClassifier, HistForestRegressor
 from deepforest.multioutput import ModelPerTarget, takes_several_targets
 from deepforest.target import Rows, Target, Vectors
 
+STEADY_ROUNDS = 100
+"""LightGBM's steps grow after so many rounds (docs/default.md)."""
+
 
 class Sample(NamedTuple):
     """Rows to fit a model on."""
@@ -170,7 +173,7 @@ def _fit_watched(
 
 
 def _longer_steps(estimator: BaseEstimator) -> list[Any]:
-    """Return the callback by which LightGBM's rate grows with the rounds, after the first 150.
+    """Return the callback by which LightGBM's rate grows with the rounds, after the first ones.
 
     Where the loss still falls by then, the classes have little noise, and at a steady rate it
     falls for thousands of rounds (docs/default.md). A rate that is not LightGBM's own was chosen
@@ -180,7 +183,9 @@ def _longer_steps(estimator: BaseEstimator) -> list[Any]:
     rate = 0.1
     if parameters["boosting_type"] != "gbdt" or parameters["learning_rate"] != rate:
         return []
-    grown = import_lightgbm().reset_parameter(learning_rate=lambda r: rate * max(1.0, r / 150))
+    grown = import_lightgbm().reset_parameter(
+        learning_rate=lambda r: rate * max(1.0, r / STEADY_ROUNDS)
+    )
     return [grown]
 
 

@@ -189,7 +189,8 @@ def _grow(
 
     base, y, weight, order = rows(number)
     near = codes.near, codes.near_step, codes.near_rows
-    addresses = Table(codes.flat, base, codes.offset, *near, *kinds)
+    any_kinds = bool(np.any(kinds))
+    addresses = Table(codes.flat, base, codes.offset, *near, *kinds, any_kinds)
     limits = Rules(**rules)
     # As in draw_bag.
     with np.errstate(over="ignore"):

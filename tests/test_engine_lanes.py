@@ -6,11 +6,17 @@ from hypothesis.extra.numpy import arrays
 from numba import njit
 
 from deepforest._engine.lanes import (
-    add_up,
+    as_floats,
+    bits,
     fill,
+    fill_many,
     gather,
     larger,
+    largest,
     load,
+    load_many,
+    lowest_bit,
+    repeated,
     smaller,
     store,
     where,
@@ -28,7 +34,7 @@ def arithmetic(a, b, start, out):
     store(out, 16, x / (y * y + a[0] * a[0] + fill(a.dtype.type(1))))
     store(out, 24, where(x < y, x, y) + where(x == y, a[1], x))
     store(out, 32, where((x <= y) | (x > y + y), a[2], y) - a[3])
-    return add_up(x)
+    return largest(x)
 
 
 @njit
@@ -39,6 +45,19 @@ def on_codes(a, b, start, out):
     store(out, 16, (x - y) >> 1)
     store(out, 24, where((x != y) & (fill(np.uint8(7)) < x), x, y))
     store(out, 32, gather(a, start, (0, 3, 1, 7, 7, 2, 0, 5)))
+
+
+@njit
+def on_many(a, b, start, out):
+    x, y = load_many(a, start), repeated(load(b, start))
+    store(out, 0, where(x <= y, b[0], fill_many(np.uint8(3))) + x)
+    return bits(x != y)
+
+
+@njit
+def as_real(a, b, start, out):
+    store(out, 0, as_floats(load(a, start)))
+    return lowest_bit(b[0])
 
 
 def assert_same(function, *arguments):
@@ -69,8 +88,18 @@ def test_codes_wrap_round():
     assert (out[8:16] == 0).all()
 
 
-def test_sums_of_eight_have_one_order():
-    # Halves are added: in the order of the lanes the first sum would round the ones away.
-    a = np.array([1e8, 1, 1, 1, -1e8, 1, 1, 1], np.float32)
-    out = np.zeros(40, np.float32)
-    assert arithmetic(a, a, 0, out) == 6
+@given(arrays(np.uint8, 100), arrays(np.uint8, 100), st.integers(0, 36))
+@settings(deadline=None)
+def test_many_lanes_are_arrays_of_numpy(a, b, start):
+    out = np.zeros(64, np.uint8), np.zeros(64, np.uint8)
+    assert on_many(a, b, start, out[0]) == on_many.py_func(a, b, start, out[1])
+    assert np.array_equal(*out)
+
+
+@given(CODES, st.integers(1, 2**64 - 1))
+@settings(deadline=None)
+def test_bytes_become_floats_and_bits_are_found(a, bit_set):
+    out, b = np.zeros(8, np.float32), np.array([bit_set], np.uint64)
+    assert as_real(a, b, 3, out) == as_real.py_func(a, b, 3, out.copy())
+    assert bit_set >> as_real(a, b, 3, out) & 1 == 1
+    assert out.tolist() == a[3:11].tolist()

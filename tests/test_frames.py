@@ -298,7 +298,7 @@ def test_weights_groups_validation_rows_and_screening_with_frames():
     for fit, parameters in [
         ({"sample_weight": weight}, {}),
         ({"groups": groups[:240]}, {}),
-        ({"X_val": val, "y_val": y[240:320]}, {"screening": 0.9, "scoring": "neg_log_loss"}),
+        ({"X_val": val, "y_val": y[240:320]}, {"screening": 0.8, "scoring": "neg_log_loss"}),
     ]:
         model = cascade(**parameters).fit(train, y[:240], **fit)
         if "X_val" in fit:

@@ -9,8 +9,23 @@ from numba import njit
 from numpy.typing import NDArray
 
 from deepforest._engine.dividing import Split, Table
-from deepforest._engine.lanes import LANES, WIDE, fill, gather, larger, smaller, store
-from deepforest._engine.random import INLINED, ONCE, RandomState, random_below
+from deepforest._engine.lanes import (
+    LANES,
+    MANY,
+    WIDE,
+    bits,
+    fill,
+    fill_many,
+    gather,
+    larger,
+    load_many,
+    lowest_bit,
+    smaller,
+    store,
+)
+from deepforest._engine.random import INLINED, KERNEL, ONCE, RandomState, random_below
+
+NO_BITS, ONE = np.uint64(0), np.uint64(1)
 
 # How far the draw of a node's features has come: constants known, those of the constants known
 # before that may still be drawn, where the features begin that were drawn, how many were, whether
@@ -26,10 +41,15 @@ class Block(NamedTuple):
 
     feature: NDArray[np.int32]  # (8,)
     offset: NDArray[np.int64]  # (8,) from a row's address to its code
-    codes: NDArray[np.uint8]  # (rows * 8,) those of a row side by side
+    codes: NDArray[np.uint8]  # (rows * 8 + 64,) those of a row side by side
     low: NDArray[np.uint8]  # (8,) the smallest code; where it is the largest there is no split
     high: NDArray[np.uint8]  # (8,) the largest code
     cut: NDArray[np.uint8]  # (8,) of drawn splits: codes up to it go left
+    seen: NDArray[np.uint8]  # (256,) whether a code occurs; zero between uses
+    listed: NDArray[np.uint8]  # (257 * 8,) the codes of each candidate that occur
+    n_codes: NDArray[np.int64]  # (8,) how many these are
+    rows: NDArray[np.uint8]  # (64,) how many rows are left of eight cuts, in eight lanes
+    counted: NDArray[np.uint64]  # (8,) the lanes of candidates whose values are counted
     shift: NDArray[np.uint8]  # (8,) what was added to the codes, 1 where missing values become 0
     score: NDArray[Any]  # (8,) of the split that was found, or NO_SPLIT
     code: NDArray[np.uint8]  # (8,)
@@ -43,10 +63,15 @@ def make_block(n_rows: int, dtype: Any) -> Block:
     return Block(
         np.zeros(LANES, np.int32),
         np.zeros(LANES, np.int64),
-        np.empty(n_rows * LANES, np.uint8),
+        np.zeros(n_rows * LANES + MANY, np.uint8),
         np.zeros(LANES, np.uint8),
         np.zeros(LANES, np.uint8),
         np.zeros(LANES, np.uint8),
+        np.zeros(256, np.uint8),
+        np.zeros(256 * LANES + MANY, np.uint8),
+        np.zeros(LANES, np.int64),
+        np.zeros(MANY, np.uint8),
+        np.zeros(LANES, np.uint64),
         np.zeros(LANES, np.uint8),
         np.zeros(LANES, dtype),
         np.zeros(LANES, np.uint8),
@@ -142,6 +167,24 @@ def gather_codes(table: Table, address: NDArray[np.int32], n: int, m: int, block
             low, high = smaller(low, row), larger(high, row)
     store(block.low, 0, low)
     store(block.high, 0, high)
+
+
+@njit(**KERNEL)
+def list_codes(block: Block, lane: int, n: int, listed: NDArray[np.uint8]) -> int:
+    """List the codes of a candidate that occur, from the smallest up; return their number."""
+    codes, seen = block.codes, block.seen
+    for i in range(np.uint64(n)):
+        seen[codes[i * WIDE + np.uint64(lane)]] = 1
+    place = np.uint64(lane)
+    none = fill_many(np.uint8(0))
+    for word in range(0, 256, MANY):
+        found = bits(load_many(seen, word) != none)
+        store(seen, word, none)
+        while found != NO_BITS:
+            listed[place] = word + lowest_bit(found)
+            place += WIDE
+            found &= found - ONE
+    return np.int64(place // WIDE)
 
 
 @njit(**ONCE)

@@ -26,6 +26,8 @@ class Node(NamedTuple):
     starts: NDArray[np.int32]  # (K + 1,) where each group begins
     classes: NDArray[np.int32]  # (K,) the class of each group
     total: NDArray[np.float32]  # (K padded,) weight of each group, then zeros
+    small: NDArray[np.uint8]  # (rows,) the weights of a small node, see `weights_fit`
+    left: NDArray[np.uint8]  # (K * 64,) of each group, left of each of eight cuts in eight lanes
 
 
 # A row of the bag, in one place because a node's rows lie apart.
@@ -77,6 +79,21 @@ def load_classes(
     for k in range(padded(g)):
         node.total[k] = totals[k] if k < g else 0.0
     return g
+
+
+@njit(**ONCE)
+def weights_fit(node: Node, n_groups: int) -> bool:
+    """Write a node's weights as bytes; say if these and each group's weight are whole and fit."""
+    for i in range(np.uint64(node.starts[n_groups])):
+        node.small[i] = np.uint8(np.int32(node.weight[i]) & 255)
+    for g in range(n_groups):
+        whole = np.int64(0)
+        for i in range(np.uint64(node.starts[g]), np.uint64(node.starts[g + 1])):
+            whole += np.int64(node.small[i])
+        # Where a weight is not whole or does not fit, bytes are less.
+        if whole > 255 or np.float32(whole) != node.total[g]:
+            return False
+    return True
 
 
 @njit(**ONCE)

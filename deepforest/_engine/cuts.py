@@ -10,14 +10,20 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from deepforest._engine.block import Block
-from deepforest._engine.candidate import MISSING, NARROW, STEPS, STEPS_A_ROW
+from deepforest._engine.block import Block, list_codes
+from deepforest._engine.candidate import MISSING
 from deepforest._engine.dividing import Table
 from deepforest._engine.lanes import LANES, WIDE, fill, larger, load, smaller, store, where
 from deepforest._engine.random import INLINED, ONCE
 
 MISSING_CODE = np.uint8(MISSING)
 LAST_CODE = np.uint8(MISSING - 1)
+
+# docs/engine.md has the figures.
+STEPS_A_ROW = 7
+NARROW = 3
+LISTED = 64  # in nodes of so many rows cuts are codes that occur, in smaller ones those of the rows
+FEW = 32  # or all codes, if these are few
 
 
 @njit(**ONCE)
@@ -51,56 +57,61 @@ def allowed(cut: Any, block: Block, n: int, min_leaf: int) -> Any:
 
 
 @njit(**INLINED)
-def all_cuts(table: Table, block: Block, m: int, n: int) -> tuple[int, bool]:
-    """Return how many cuts there are to try, and whether they are the codes of the rows.
-
-    Otherwise they are all codes from the smallest on, where these are fewer than the rows.
-    """
+def widest_range(block: Block, m: int, most: int) -> int:
+    """Return the largest difference of a candidate's codes, of those up to ``most``."""
     widest = 0
     for k in range(m):
-        if not table.is_categorical[block.feature[k]]:
-            widest = max(widest, np.int64(block.high[k]) - np.int64(block.low[k]))
-    return min(n, widest), n < widest
-
-
-@njit(**INLINED)
-def narrow_cuts(table: Table, block: Block, m: int) -> int:
-    """Return how many cuts there are to try, if wide features are counted."""
-    widest = 0
-    for k in range(m):
-        if not is_counted(table, block, k):
-            widest = max(widest, np.int64(block.high[k]) - np.int64(block.low[k]))
+        width = np.int64(block.high[k]) - np.int64(block.low[k])
+        if width <= most:
+            widest = max(widest, width)
     return widest
 
 
 @njit(**INLINED)
-def is_counted(table: Table, block: Block, lane: int) -> bool:
-    """Say whether the codes of a feature are counted where not all cuts are tried."""
-    f, width = block.feature[lane], np.int64(block.high[lane]) - np.int64(block.low[lane])
-    has_missing = table.keeps_missing[f] and block.high[lane] == MISSING
-    return width > NARROW or (has_missing and width > 0) or table.is_categorical[f]
+def plan_cuts(block: Block, m: int, n: int, steps_a_code: int) -> tuple[int, bool, bool]:
+    """Return how many cuts to try, whether they are the codes of the rows, and if these are all.
 
-
-@njit(**INLINED)
-def tries_all(n_cuts: int, block: Block, m: int, n: int) -> bool:
-    """Say whether all cuts of all candidates are tried, for it takes few steps."""
-    n_open = 0
-    for k in range(m):
-        n_open += block.low[k] != block.high[k]
-    return n_cuts * n <= n_open * (STEPS + STEPS_A_ROW * n)
-
-
-@njit(**INLINED)
-def plan_cuts(table: Table, block: Block, m: int, n: int) -> tuple[int, bool, bool]:
-    """Return how many cuts there are to try, whether by rows, and whether of all candidates.
-
-    Otherwise those of narrow features only, and the codes of the others are counted.
+    Otherwise they are all codes from the smallest on. Cuts are tried one after the other, each on
+    all rows of eight candidates. Where it takes fewer steps, ``steps_a_code`` for each code and
+    `STEPS_A_ROW` for each row, only narrow candidates are tried, and values of the others counted.
     """
-    n_cuts, by_rows = all_cuts(table, block, m, n)
-    few = tries_all(n_cuts, block, m, n)
-    if not few:
-        n_cuts, by_rows = narrow_cuts(table, block, m), False
-    return n_cuts, by_rows, few
+    widest = widest_range(block, m, 255)
+    n_cuts = min(n, widest)
+    if n_cuts * n <= steps_a_code * widest + STEPS_A_ROW * n:
+        return n_cuts, n < widest, True
+    return widest_range(block, m, NARROW), False, False
+
+
+@njit(**INLINED)
+def list_cuts(block: Block, m: int, n: int) -> int:
+    """List in ``block.listed`` all cuts of a small node's candidates; return their number."""
+    widest, listed = widest_range(block, m, 255), block.listed
+    if widest <= min(n, FEW) or (widest < n and n < LISTED):
+        low, high = load(block.low, 0), load(block.high, 0)
+        cut = low
+        for i in range(np.uint64(widest)):
+            store(listed, i * WIDE, cut)
+            cut = where(cut < high, cut + np.uint8(1), cut)
+        return widest
+    if n < LISTED:
+        for i in range(np.uint64(n)):
+            store(listed, i * WIDE, load(block.codes, i * WIDE))
+        return n
+    most = 0
+    for k in range(m):
+        block.n_codes[k] = list_codes(block, k, n, listed)
+        most = max(most, block.n_codes[k])
+    for k in range(m):
+        # The largest code is no cut.
+        for i in range(block.n_codes[k], most):
+            listed[i * LANES + k] = block.high[k]
+    return most - 1
+
+
+@njit(**ONCE)
+def is_wide(block: Block) -> Any:
+    """Say in lanes whether candidates are not narrow."""
+    return fill(np.uint8(NARROW)) < load(block.high, 0) - load(block.low, 0)
 
 
 @njit(**INLINED)
@@ -112,20 +123,26 @@ def next_cut(tried: Any, i: Any, by_rows: bool, block: Block) -> Any:
 
 
 @njit(**ONCE)
-def mark_missing(table: Table, block: Block) -> bool:
-    """Note in ``block.shift`` which candidates have missing values and others; say if any has."""
-    any_missing = False
-    for k in range(LANES):
-        f = block.feature[k]
-        has_missing = (
-            table.keeps_missing[f]
-            and block.high[k] == MISSING
-            and block.low[k] != MISSING
-            and not table.is_categorical[f]
-        )
-        block.shift[k] = has_missing
-        any_missing |= has_missing
-    return any_missing
+def mark_kinds(table: Table, block: Block) -> tuple[bool, bool]:
+    """Note in ``block.shift`` which candidates have missing values and others.
+
+    Say if any has, and if any is categorical.
+    """
+    any_missing, any_set = False, False
+    if table.any_kinds:
+        for k in range(LANES):
+            f = block.feature[k]
+            is_set = table.is_categorical[f]
+            has_missing = (
+                table.keeps_missing[f]
+                and block.high[k] == MISSING
+                and block.low[k] != MISSING
+                and not is_set
+            )
+            block.shift[k] = has_missing
+            any_missing |= has_missing
+            any_set |= is_set
+    return any_missing, any_set
 
 
 @njit(**ONCE)

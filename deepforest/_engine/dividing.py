@@ -33,6 +33,7 @@ class Table(NamedTuple):
     near_rows: int  # nodes of fewer rows read `near`
     keeps_missing: NDArray[np.bool_]  # (n_features,) code 255 means missing
     is_categorical: NDArray[np.bool_]  # (n_features,)
+    any_kinds: bool  # whether any feature keeps missing values or is categorical
 
 
 class Bag(NamedTuple):

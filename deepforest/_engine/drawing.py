@@ -9,8 +9,8 @@ values.
 import numpy as np
 from numba import njit
 
-from deepforest._engine.block import Block
-from deepforest._engine.candidate import MISSING, Scratch
+from deepforest._engine.block import Block, list_codes
+from deepforest._engine.candidate import MISSING
 from deepforest._engine.categories import draw_left_set, in_set
 from deepforest._engine.dividing import Table
 from deepforest._engine.lanes import LANES, load, store
@@ -18,9 +18,7 @@ from deepforest._engine.random import KERNEL, ONCE, RandomState, random_below
 
 
 @njit(**ONCE)
-def draw_cuts(
-    table: Table, n: int, block: Block, m: int, scratch: Scratch, state: RandomState
-) -> None:
+def draw_cuts(table: Table, n: int, block: Block, m: int, state: RandomState) -> None:
     """Draw a split on each of ``m`` candidates, and write into ``block.cut`` what goes left.
 
     Where the split is not one of codes, they are replaced by 0 for left and 1 for right.
@@ -31,7 +29,7 @@ def draw_cuts(
         if low == high:
             continue
         if table.is_categorical[f]:
-            draw_sets(n, block, k, scratch, state)
+            draw_sets(n, block, k, state)
         elif table.keeps_missing[f] and high == MISSING:
             draw_with_missing(n, block, k, state)
         else:
@@ -41,10 +39,11 @@ def draw_cuts(
 
 
 @njit(**KERNEL)
-def draw_sets(n: int, block: Block, lane: int, scratch: Scratch, state: RandomState) -> None:
+def draw_sets(n: int, block: Block, lane: int, state: RandomState) -> None:
     """Draw a set of categories, and replace them by 0 where they are in the set, otherwise by 1."""
     codes, left_set = block.codes[lane : n * LANES : LANES], block.left_set[lane]
-    draw_left_set(codes, scratch, left_set, state)
+    n_codes = list_codes(block, lane, n, block.listed)
+    draw_left_set(block.listed[lane::LANES], n_codes, left_set, state)
     for i in range(n):
         codes[i] = not in_set(left_set, codes[i])
     block.cut[lane] = 0

@@ -20,8 +20,10 @@ from deepforest._engine.block import (
     next_candidates,
     take_best,
 )
-from deepforest._engine.candidate import NO_SPLIT, Scratch, make_scratch, padded
-from deepforest._engine.class_rows import Node, fill_class_bag, load_classes, purity
+from deepforest._engine.candidate import NO_SPLIT, padded
+from deepforest._engine.categories import Ranking, make_ranking
+from deepforest._engine.class_rows import Node, fill_class_bag, load_classes, purity, weights_fit
+from deepforest._engine.counting import Cells, make_cells
 from deepforest._engine.dividing import (
     Split,
     Table,
@@ -29,7 +31,7 @@ from deepforest._engine.dividing import (
     divide,
     make_split,
 )
-from deepforest._engine.lanes import LANES
+from deepforest._engine.lanes import MANY
 from deepforest._engine.nodes import (
     Nodes,
     Tree,
@@ -40,7 +42,12 @@ from deepforest._engine.nodes import (
     write_split,
 )
 from deepforest._engine.random import KERNEL, ONCE, RandomState, tree_state
-from deepforest._engine.splitting import best_splits_classes, random_splits_classes
+from deepforest._engine.splitting import (
+    LEAST_TOGETHER,
+    MOST_TOGETHER,
+    best_splits_classes,
+    random_splits_classes,
+)
 
 
 class Rules(NamedTuple):
@@ -62,7 +69,8 @@ def search_classes(
     features: NDArray[np.int32],
     n_constant: int,
     block: Block,
-    scratch: Scratch,
+    ranking: Ranking,
+    cells: Cells,
     split: Split,
     state: RandomState,
 ) -> int:
@@ -76,6 +84,8 @@ def search_classes(
         total_weight += node.total[g]
     best_score = NO_SPLIT
     split.feature[0] = -1
+    small = LEAST_TOGETHER <= n <= MOST_TOGETHER
+    together = small and not rules.random_splits and weights_fit(node, n_groups)
     begin_draw(block, n_constant, features.size)
     # A split with pure sides has the whole weight as its score: no other can be better.
     while best_score < total_weight:
@@ -83,9 +93,9 @@ def search_classes(
         if m == 0:
             break
         if rules.random_splits:
-            random_splits_classes(table, node, n_groups, block, m, min_leaf, scratch, state)
+            random_splits_classes(table, node, n_groups, block, m, min_leaf, state)
         else:
-            best_splits_classes(table, node, n_groups, block, m, min_leaf, scratch)
+            best_splits_classes(table, node, n_groups, block, m, min_leaf, together, ranking, cells)
         best_score = take_best(block, m, best_score, table.is_categorical, split)
     return block.progress[KNOWN]
 
@@ -100,7 +110,8 @@ def grow_nodes(
     node_rows: Node,
     totals: NDArray[np.float64],
     block: Block,
-    scratch: Scratch,
+    ranking: Ranking,
+    cells: Cells,
     split: Split,
     goes_left: NDArray[np.uint8],
     buffer: NDArray[np.int32],
@@ -139,7 +150,8 @@ def grow_nodes(
                 features,
                 n_constant,
                 block,
-                scratch,
+                ranking,
+                cells,
                 split,
                 state,
             )
@@ -211,6 +223,8 @@ def grow_classes(
         np.empty(n_classes + 1, np.int32),
         np.empty(n_classes, np.int32),
         np.zeros(padded(n_classes), np.float32),
+        np.empty(n_rows, np.uint8),
+        np.empty(n_classes * MANY, np.uint8),
     )
     totals = np.empty(n_classes, np.float64)
     nodes = make_nodes(n_rows, table.offset.size, table.is_categorical.any())
@@ -223,8 +237,8 @@ def grow_classes(
         node_rows,
         totals,
         make_block(n_rows, np.float32),
-        # A row of cells for each code, then the waste cells of `counting.count_classes`.
-        make_scratch(n_classes, np.zeros(256 * padded(n_classes) + LANES, np.float32)),
+        make_ranking(n_classes, np.float32),
+        make_cells(np.float32),
         make_split(),
         np.empty(n_rows, np.uint8),
         np.empty(n_rows, np.int32),

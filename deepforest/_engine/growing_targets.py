@@ -16,7 +16,9 @@ from deepforest._engine.block import (
     next_candidates,
     take_best,
 )
-from deepforest._engine.candidate import NO_SPLIT, Scratch, make_scratch
+from deepforest._engine.candidate import NO_SPLIT
+from deepforest._engine.categories import Ranking, make_ranking
+from deepforest._engine.counting import Cells, make_cells
 from deepforest._engine.dividing import (
     Bag,
     Split,
@@ -89,7 +91,8 @@ def search_targets(
     features: NDArray[np.int32],
     n_constant: int,
     block: Block,
-    scratch: Scratch,
+    ranking: Ranking,
+    cells: Cells,
     split: Split,
     state: RandomState,
 ) -> int:
@@ -103,9 +106,9 @@ def search_targets(
         if m == 0:
             break
         if rules.random_splits:
-            random_splits_targets(table, node, n, block, m, min_leaf, scratch, state)
+            random_splits_targets(table, node, n, block, m, min_leaf, state)
         else:
-            best_splits_targets(table, node, n, block, m, min_leaf, scratch)
+            best_splits_targets(table, node, n, block, m, min_leaf, ranking, cells)
         best_score = take_best(block, m, best_score, table.is_categorical, split)
     return block.progress[KNOWN]
 
@@ -120,7 +123,8 @@ def grow_target_nodes(
     node_rows: TargetNode,
     leaf_values: NDArray[np.float64],
     block: Block,
-    scratch: Scratch,
+    ranking: Ranking,
+    cells: Cells,
     split: Split,
     goes_left: NDArray[np.uint8],
     buffer: NDArray[np.int32],
@@ -144,7 +148,17 @@ def grow_target_nodes(
         split.feature[0] = -1
         if not same and depth < rules.max_depth and n >= rules.min_samples_split:
             n_constant = search_targets(
-                table, node_rows, n, rules, features, n_constant, block, scratch, split, state
+                table,
+                node_rows,
+                n,
+                rules,
+                features,
+                n_constant,
+                block,
+                ranking,
+                cells,
+                split,
+                state,
             )
         feature = split.feature[0]
         if feature < 0:
@@ -200,7 +214,8 @@ def grow_targets(
         node_rows,
         leaf_values,
         make_block(n_rows, np.float64),
-        make_scratch(n_outputs + 1, np.zeros((n_outputs + 1, 256))),
+        make_ranking(n_outputs + 1, np.float64),
+        make_cells(np.float64),
         make_split(),
         np.empty(n_rows, np.uint8),
         np.empty(n_rows, np.int32),

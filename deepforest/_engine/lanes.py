@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 LANES = 8
 WIDE = np.uint64(LANES)  # for the products with unsigned row numbers
+MANY = LANES * LANES  # bytes of the widest registers; elsewhere they are so many narrower ones
 
 # Products may be fused with sums, as in numba's other code of the engine.
 FLAGS = ("contract", "nsz")
@@ -30,13 +31,43 @@ def load(array: NDArray[Any], start: int) -> NDArray[Any]:
 
 
 def store(array: NDArray[Any], start: int, lanes: NDArray[Any]) -> None:
-    """Write eight entries of a flat array."""
-    array[start : start + LANES] = lanes
+    """Write eight entries, or 64, of a flat array."""
+    array[start : start + len(lanes)] = lanes
 
 
 def fill(x: Any) -> NDArray[Any]:
     """Return the same number eight times."""
     return np.full(LANES, x)
+
+
+def load_many(array: NDArray[Any], start: int) -> NDArray[Any]:
+    """Return 64 entries of a flat array."""
+    return array[start : start + MANY]
+
+
+def fill_many(x: Any) -> NDArray[Any]:
+    """Return the same number 64 times."""
+    return np.full(MANY, x)
+
+
+def repeated(lanes: NDArray[Any]) -> NDArray[Any]:
+    """Return eight numbers eight times, one after the other."""
+    return np.tile(lanes, LANES)
+
+
+def as_floats(lanes: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return numbers of a byte as float32."""
+    return lanes.astype(np.float32)
+
+
+def bits(mask: NDArray[np.bool_]) -> Any:
+    """Return 64 truth values as the bits of one number, the first the lowest."""
+    return np.packbits(mask, bitorder="little").view(np.uint64)[0]
+
+
+def lowest_bit(x: Any) -> int:
+    """Return the place of the lowest bit that is set."""
+    return (int(x) & -int(x)).bit_length() - 1
 
 
 def gather(flat: NDArray[Any], base: int, offsets: tuple[int, ...]) -> NDArray[Any]:
@@ -63,26 +94,25 @@ def larger(a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
     return largest
 
 
-def add_up(a: NDArray[Any]) -> Any:
-    """Return the sum of the eight."""
-    for half in (4, 2, 1):
-        a = a[:half] + a[half:]
-    return a[0]
+def largest(a: NDArray[Any]) -> Any:
+    """Return the largest of eight real numbers."""
+    return a.max()
 
 
 class LanesType(types.Type):
-    """numba's type of eight numbers side by side."""
+    """numba's type of eight numbers side by side, or of 64."""
 
-    def __init__(self, dtype: Any) -> None:
+    def __init__(self, dtype: Any, count: int = LANES) -> None:
         self.dtype = dtype
-        super().__init__(name=f"lanes({dtype})")
+        self.count = count
+        super().__init__(name=f"lanes({dtype}, {count})")
 
 
 @register_model(LanesType)
 class _LanesModel(models.PrimitiveModel):
     def __init__(self, manager: Any, lanes: LanesType) -> None:
         element = manager.lookup(lanes.dtype).get_value_type()
-        super().__init__(manager, lanes, ir.VectorType(element, LANES))
+        super().__init__(manager, lanes, ir.VectorType(element, lanes.count))
 
 
 def _typed(function: Any, result: Callable[..., Any]) -> None:
@@ -97,25 +127,32 @@ def _is_lanes(*arguments: Any) -> bool:
     return all(isinstance(a, LanesType) for a in arguments)
 
 
-def _spread(builder: Any, x: Any) -> Any:
-    """Return a vector of ``x`` eight times."""
-    vector = ir.Constant(ir.VectorType(x.type, LANES), ir.Undefined)
+def _shuffled(builder: Any, lanes: Any, places: list[int]) -> Any:
+    """Return the numbers at some places of a vector."""
+    mask = ir.Constant(ir.VectorType(ir.IntType(32), len(places)), places)
+    return builder.shuffle_vector(lanes, ir.Constant(lanes.type, ir.Undefined), mask)
+
+
+def _spread(builder: Any, x: Any, count: int) -> Any:
+    """Return a vector of ``x`` so many times."""
+    vector = ir.Constant(ir.VectorType(x.type, count), ir.Undefined)
     first = builder.insert_element(vector, x, ir.Constant(ir.IntType(32), 0))
-    zeros = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
-    return builder.shuffle_vector(first, vector, zeros)
+    return _shuffled(builder, first, [0] * count)
 
 
-def _as_lanes(context: Any, builder: Any, dtype: Any, kind: Any, x: Any) -> Any:
-    """Return ``x``, a number eight times."""
-    return x if _is_lanes(kind) else _spread(builder, context.cast(builder, x, kind, dtype))
+def _as_lanes(context: Any, builder: Any, lanes: Any, kind: Any, x: Any) -> Any:
+    """Return ``x`` as lanes of a type, a number as often as there are lanes."""
+    if _is_lanes(kind):
+        return x
+    return _spread(builder, context.cast(builder, x, kind, lanes.dtype), lanes.count)
 
 
-def _address(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-    """Return where the eight entries of an array stand; arguments are array, start, ..."""
+def _address(context: Any, builder: Any, signature: Any, arguments: Any, count: int) -> Any:
+    """Return where some entries of an array stand; arguments are array, start, ..."""
     array = context.make_array(signature.args[0])(context, builder, arguments[0])
     start = context.cast(builder, arguments[1], signature.args[1], types.intp)
     element = context.get_value_type(signature.args[0].dtype)
-    vector = ir.VectorType(element, LANES).as_pointer()
+    vector = ir.VectorType(element, count).as_pointer()
     return builder.bitcast(builder.gep(array.data, [start]), vector)
 
 
@@ -125,27 +162,57 @@ def _is_flat(array: Any) -> bool:
 
 _typed(load, lambda array, start: LanesType(array.dtype) if _is_flat(array) else None)
 _typed(store, lambda array, start, lanes: types.none if _is_flat(array) else None)
+_typed(load_many, lambda array, start: LanesType(array.dtype, MANY) if _is_flat(array) else None)
 _typed(fill, lambda x: LanesType(x))
+_typed(fill_many, lambda x: LanesType(x, MANY))
+_typed(repeated, lambda lanes: LanesType(lanes.dtype, MANY))
+_typed(bits, lambda mask: types.uint64)
+_typed(lowest_bit, lambda x: types.int64)
+_typed(as_floats, lambda lanes: LanesType(types.float32))
 _typed(gather, lambda flat, base, offsets: LanesType(flat.dtype) if _is_flat(flat) else None)
 _typed(where, lambda mask, a, b: b)
-_typed(add_up, lambda a: a.dtype)
+_typed(largest, lambda a: a.dtype)
 
 
 @lower_builtin(load, types.Array, types.Integer)
+@lower_builtin(load_many, types.Array, types.Integer)
 def _lower_load(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
     # Any address is good: arrays of numpy need not stand at multiples of a vector's size.
-    return builder.load(_address(context, builder, signature, arguments), align=1)
+    count = signature.return_type.count
+    return builder.load(_address(context, builder, signature, arguments, count), align=1)
 
 
 @lower_builtin(store, types.Array, types.Integer, LanesType)
 def _lower_store(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-    builder.store(arguments[2], _address(context, builder, signature, arguments), align=1)
+    count = signature.args[2].count
+    builder.store(arguments[2], _address(context, builder, signature, arguments, count), align=1)
     return context.get_dummy_value()
 
 
 @lower_builtin(fill, types.Number)
+@lower_builtin(fill_many, types.Number)
 def _lower_fill(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-    return _spread(builder, arguments[0])
+    return _spread(builder, arguments[0], signature.return_type.count)
+
+
+@lower_builtin(repeated, LanesType)
+def _lower_repeated(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    return _shuffled(builder, arguments[0], list(range(LANES)) * LANES)
+
+
+@lower_builtin(bits, LanesType)
+def _lower_bits(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    return builder.bitcast(arguments[0], ir.IntType(MANY))
+
+
+@lower_builtin(lowest_bit, types.uint64)
+def _lower_lowest_bit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 0))
+
+
+@lower_builtin(as_floats, LanesType)
+def _lower_as_floats(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    return builder.uitofp(arguments[0], context.get_value_type(signature.return_type))
 
 
 @lower_builtin(gather, types.Array, types.Integer, types.UniTuple)
@@ -166,19 +233,17 @@ def _lower_gather(context: Any, builder: Any, signature: Any, arguments: Any) ->
 @lower_builtin(where, LanesType, types.Number, LanesType)
 def _lower_where(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
     mask, a, b = arguments
-    a = _as_lanes(context, builder, signature.return_type.dtype, signature.args[1], a)
+    a = _as_lanes(context, builder, signature.return_type, signature.args[1], a)
     return builder.select(mask, a, b)
 
 
-@lower_builtin(add_up, LanesType)
-def _lower_add_up(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-    # Halves are added until one number is left: an order that is the same on every machine.
+@lower_builtin(largest, LanesType)
+def _lower_largest(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    # The larger of each pair of halves, until one number is left.
     lanes = arguments[0]
     for half in (4, 2, 1):
-        places = [(k + half) % LANES for k in range(LANES)]
-        others = ir.Constant(ir.VectorType(ir.IntType(32), LANES), places)
-        other = builder.shuffle_vector(lanes, ir.Constant(lanes.type, ir.Undefined), others)
-        lanes = builder.fadd(lanes, other)
+        other = _shuffled(builder, lanes, [(k + half) % LANES for k in range(LANES)])
+        lanes = builder.select(builder.fcmp_ordered(">", lanes, other), lanes, other)
     return builder.extract_element(lanes, ir.Constant(ir.IntType(32), 0))
 
 
@@ -191,12 +256,12 @@ def _give_arithmetic(sign: Any, of_floats: str, of_codes: str) -> None:
         return b if _is_lanes(b) and isinstance(a, types.Number) else None
 
     def lower(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        dtype = signature.return_type.dtype
+        lanes = signature.return_type
         a, b = (
-            _as_lanes(context, builder, dtype, kind, x)
+            _as_lanes(context, builder, lanes, kind, x)
             for kind, x in zip(signature.args, arguments, strict=True)
         )
-        if isinstance(dtype, types.Float):
+        if isinstance(lanes.dtype, types.Float):
             return getattr(builder, of_floats)(a, b, flags=FLAGS)
         return getattr(builder, of_codes)(a, b)
 
@@ -207,7 +272,7 @@ def _give_arithmetic(sign: Any, of_floats: str, of_codes: str) -> None:
 
 def _give_comparison(sign: Any, name: str) -> None:
     def result(a: Any, b: Any) -> Any:
-        return LanesType(types.boolean) if _is_lanes(a, b) and a == b else None
+        return LanesType(types.boolean, a.count) if _is_lanes(a, b) and a == b else None
 
     @lower_builtin(sign, LanesType, LanesType)
     def lower(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:

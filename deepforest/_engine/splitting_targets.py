@@ -3,8 +3,7 @@
 """The search for a node's split on a block of features, for real targets.
 
 The formula is that of `splitting`, with ``S_k`` the weighted sum of target ``k``. Weights and
-targets are read one after the other, each for all rows: row 0 of ``node.value`` and of
-``scratch.sums`` is the weight.
+targets are read one after the other, each for all rows: row 0 of ``node.value`` is the weight.
 """
 
 from typing import Any
@@ -14,16 +13,15 @@ from numba import njit
 from numpy.typing import NDArray
 
 from deepforest._engine.block import Block
-from deepforest._engine.candidate import MISSING, NO_SPLIT, Scratch, list_codes
-from deepforest._engine.categories import sort_by_rank, write_left_set
-from deepforest._engine.counting import choose_place, forbid_small_sides
+from deepforest._engine.candidate import NO_SPLIT
+from deepforest._engine.categories import Ranking
+from deepforest._engine.counting import Cells, add_up, best_counted_cuts, list_counted
 from deepforest._engine.cuts import (
-    all_cuts,
     allowed,
-    is_counted,
+    is_wide,
     keep_better_cuts,
     keep_cuts,
-    mark_missing,
+    mark_kinds,
     next_cut,
     plan_cuts,
     shift_codes,
@@ -32,6 +30,10 @@ from deepforest._engine.dividing import Table
 from deepforest._engine.drawing import draw_cuts
 from deepforest._engine.lanes import WIDE, fill, load, store, where
 from deepforest._engine.random import INLINED, KERNEL, ONCE, RandomState
+from deepforest._engine.splitting_sets import is_open_set, keep_sets, order_by_targets
+
+# What adding up takes for each code: see `plan_cuts`.
+STEPS = 17
 
 
 @njit(**INLINED)
@@ -59,10 +61,10 @@ def sum_up_to(cut: Any, value: NDArray[np.float64], n: int, block: Block) -> Any
 
 
 @njit(**INLINED)
-def find_target_cuts(
+def tried_target_cuts(
     node: Any, n: int, block: Block, n_cuts: int, by_rows: bool, least: Any, min_leaf: int
 ) -> tuple[Any, Any]:
-    """Return the best score and its cut in each lane, as ``splitting.find_cuts`` does."""
+    """Return the best score and its cut in each lane, as ``splitting.tried_cuts`` does."""
     best, cut, tried = fill(NO_SPLIT), load(block.high, 0), load(block.low, 0)
     for i in range(np.uint64(n_cuts)):
         tried = next_cut(tried, i, by_rows, block)
@@ -73,27 +75,63 @@ def find_target_cuts(
     return best, cut
 
 
+@njit(**KERNEL)
+def counted_target_cuts(
+    node: Any, n: int, block: Block, m: int, least: Any, min_leaf: int, cells: Cells
+) -> tuple[Any, Any]:
+    """Return the same of wide candidates, from the weight and the sums of targets per code."""
+    n_counted, first, end = list_counted(block, m)
+    none = fill(0.0)
+    for k in range(node.total.size):
+        add_up(node.value[k], 0, n, block, n_counted, cells.sums)
+        left = none
+        for c in range(first, end):
+            p = c * WIDE
+            left = left + load(cells.sums, p)
+            store(cells.sums, p, none)
+            if k == 0:
+                store(cells.weight, p, left)
+            else:
+                right = node.total[k] - left
+                store(cells.square, p, load(cells.square, p) + left * left)
+                store(cells.right_square, p, load(cells.right_square, p) + right * right)
+    whole = fill(node.total[0])
+    return best_counted_cuts(whole, least, n, min_leaf, block, n_counted, first, end, cells)
+
+
 @njit(**INLINED)
 def best_splits_targets(
-    table: Table, node: Any, n: int, block: Block, m: int, min_leaf: int, scratch: Scratch
+    table: Table,
+    node: Any,
+    n: int,
+    block: Block,
+    m: int,
+    min_leaf: int,
+    ranking: Ranking,
+    cells: Cells,
 ) -> None:
     """Find the best split of a node on each of the first ``m`` candidates of the block."""
-    n_cuts, by_rows, few = plan_cuts(table, block, m, n)
-    any_missing = mark_missing(table, block)
-    if n_cuts > 0:
-        none = fill(np.uint8(0))
-        best, cut = find_target_cuts(node, n, block, n_cuts, by_rows, none, min_leaf)
-        keep_cuts(block, n, best, cut)
-    for k in range(m):
-        f = block.feature[k]
-        if table.is_categorical[f] or (not few and is_counted(table, block, k)):
-            count_targets(table, node, n, block, k, min_leaf, scratch)
-    if few and any_missing:
-        shift_codes(block, n)
-        n_cuts, by_rows = all_cuts(table, block, m, n)
-        one = fill(np.uint8(1))
-        best, cut = find_target_cuts(node, n, block, n_cuts, by_rows, one, min_leaf)
-        keep_better_cuts(block, n, best, cut)
+    any_missing, any_set = mark_kinds(table, block)
+    for k in range(m if any_set else 0):
+        if is_open_set(table, block, k):
+            order_by_targets(node, n, block, k, ranking)
+    # A second time with missing values on the left.
+    for turn in range(2 if any_missing else 1):
+        if turn == 1:
+            shift_codes(block, n)
+        least = fill(np.uint8(turn))
+        n_cuts, by_rows, all_cuts = plan_cuts(block, m, n, STEPS)
+        best, cut = tried_target_cuts(node, n, block, n_cuts, by_rows, least, min_leaf)
+        if not all_cuts:
+            score, code = counted_target_cuts(node, n, block, m, least, min_leaf, cells)
+            wide = is_wide(block)
+            best, cut = where(wide, score, best), where(wide, code, cut)
+        if turn == 0:
+            keep_cuts(block, n, best, cut)
+        else:
+            keep_better_cuts(block, n, best, cut)
+    if any_set:
+        keep_sets(table, block, m, ranking)
 
 
 @njit(**ONCE)
@@ -104,114 +142,12 @@ def random_splits_targets(
     block: Block,
     m: int,
     min_leaf: int,
-    scratch: Scratch,
     state: RandomState,
 ) -> None:
     """Draw a split of a node on each of the first ``m`` candidates of the block."""
-    draw_cuts(table, n, block, m, scratch, state)
+    draw_cuts(table, n, block, m, state)
     cut = load(block.cut, 0)
     score = score_target_cuts(cut, node, n, block)
     if min_leaf > 1:
         score = where(allowed(cut, block, n, min_leaf), score, fill(NO_SPLIT))
     store(block.score, 0, score)
-
-
-@njit(**KERNEL)
-def count_targets(
-    table: Table,
-    node: Any,
-    n: int,
-    block: Block,
-    lane: int,
-    min_leaf: int,
-    scratch: Scratch,
-) -> None:
-    """Find the best split on one candidate of a block by counting its codes, if they differ."""
-    codes, low, high = block.codes, np.int64(block.low[lane]), np.int64(block.high[lane])
-    if low == high:
-        return
-    f = block.feature[lane]
-    keeps_missing, is_categorical = table.keeps_missing[f], table.is_categorical[f]
-    row_counts, seen, order = scratch.row_counts, scratch.seen, scratch.order
-    column = np.uint64(lane)
-    for i in range(np.uint64(n)):
-        seen[codes[i * WIDE + column]] = 1
-    for k in range(node.total.size):
-        sums, value = scratch.sums[k], node.value[k]
-        for i in range(np.uint64(n)):
-            sums[codes[i * WIDE + column]] += value[i]
-    if min_leaf > 1:
-        for i in range(np.uint64(n)):
-            row_counts[codes[i * WIDE + column]] += 1
-    n_codes = list_codes(seen, low, high, order)
-    if is_categorical:
-        rank_targets(scratch.sums, order, n_codes, scratch.rank)
-        sort_by_rank(order, n_codes, scratch.rank)
-    score, place = scan_targets(n, 0, n_codes, node.total, min_leaf, scratch)
-    missing_left = False
-    has_missing = keeps_missing and high == MISSING
-    if is_categorical:
-        write_left_set(order, place, n_codes, block.left_set[lane])
-    elif has_missing:
-        score_2, place_2 = scan_targets(n, 1, n_codes, node.total, min_leaf, scratch)
-        if score_2 > score:
-            score, place, missing_left = score_2, place_2, True
-    code = (order[place] + order[place - 1]) >> 1
-    if has_missing and place == 1:
-        code = MISSING - 1
-    for k in range(node.total.size):
-        scratch.sums[k, low : high + 1] = 0
-    if min_leaf > 1:
-        row_counts[low : high + 1] = 0
-    block.score[lane] = score
-    block.code[lane] = code
-    block.missing_left[lane] = missing_left
-
-
-@njit(**KERNEL)
-def scan_targets(
-    n: int,
-    first: int,
-    n_codes: int,
-    total: NDArray[np.float64],
-    min_leaf: int,
-    scratch: Scratch,
-) -> tuple[float, int]:
-    """Go over ``order[first:n_codes]``; return the best score and where the left side begins."""
-    order, sums = scratch.order, scratch.sums
-    square, left_square, weight = scratch.square, scratch.left_square, scratch.weight
-    right, end = 0.0, n_codes - 1
-    for p in range(first, end):
-        right += sums[0, order[p]]
-        weight[p] = right
-        square[p] = 0
-        left_square[p] = 0
-    for k in range(1, total.size):
-        right, whole = 0.0, total[k]
-        for p in range(first, end):
-            right += sums[k, order[p]]
-            square[p] += right * right
-            left_square[p] += (whole - right) * (whole - right)
-    whole = total[0]
-    for p in range(first, end):
-        scratch.score[p] = square[p] / weight[p] + left_square[p] / (whole - weight[p])
-    if min_leaf > 1:
-        forbid_small_sides(n, first, end, min_leaf, scratch)
-    return choose_place(first, end, scratch.score)
-
-
-@njit(**KERNEL)
-def rank_targets(
-    sums: NDArray[Any], order: NDArray[np.int32], n_codes: int, rank: NDArray[np.float64]
-) -> None:
-    """Rank categories by their mean, in which the best of all sets is a prefix (Fisher 1958).
-
-    Of several targets, which have been centred and scaled alike, the first principal component
-    would be needed; the sum of the means takes its place.
-    """
-    for p in range(n_codes):
-        c = np.int64(order[p])
-        along = 0.0
-        for k in range(1, sums.shape[0]):
-            along += sums[k, c]
-        rank[c] = along / sums[0, c]
