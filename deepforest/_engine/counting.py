@@ -68,7 +68,7 @@ def add_up(
         add_to_cells(value[i], i, block, n_counted, sums)
 
 
-@njit(**INLINED)
+@njit(**ONCE)
 def best_counted_cuts(
     whole: Any,
     least: Any,
@@ -108,7 +108,7 @@ def best_counted_cuts(
     return best, cut
 
 
-@njit(**INLINED)
+@njit(**ONCE)
 def best_of_cells(
     whole: Any, least: Any, n: int, fewest: int, block: Block, first: Any, end: Any, cells: Cells
 ) -> tuple[Any, Any]:

@@ -67,7 +67,7 @@ def widest_range(block: Block, m: int, most: int) -> int:
     return widest
 
 
-@njit(**INLINED)
+@njit(**ONCE)
 def plan_cuts(block: Block, m: int, n: int, steps_a_code: int) -> tuple[int, bool, bool]:
     """Return how many cuts to try, whether they are the codes of the rows, and if these are all.
 
@@ -82,7 +82,7 @@ def plan_cuts(block: Block, m: int, n: int, steps_a_code: int) -> tuple[int, boo
     return widest_range(block, m, NARROW), False, False
 
 
-@njit(**INLINED)
+@njit(**ONCE)
 def list_cuts(block: Block, m: int, n: int) -> int:
     """List in ``block.listed`` all cuts of a small node's candidates; return their number."""
     widest, listed = widest_range(block, m, 255), block.listed
@@ -114,7 +114,7 @@ def is_wide(block: Block) -> Any:
     return fill(np.uint8(NARROW)) < load(block.high, 0) - load(block.low, 0)
 
 
-@njit(**INLINED)
+@njit(**ONCE)
 def next_cut(tried: Any, i: Any, by_rows: bool, block: Block) -> Any:
     """Return the cut to try after the first ``i``."""
     if by_rows:

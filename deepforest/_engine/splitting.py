@@ -77,7 +77,7 @@ def score_cuts(cut: Any, node: Node, n_groups: int, block: Block) -> Any:
     return square / weight + right_square / right_weight
 
 
-@njit(**INLINED)
+@njit(**ONCE)
 def tried_cuts(
     node: Node,
     n_groups: int,
@@ -143,7 +143,7 @@ def tried_together(
     return best, cut
 
 
-@njit(**INLINED)
+@njit(**ONCE)
 def score_left(node: Node, n_groups: int, place: int) -> Any:
     """Return the scores of the splits whose left sides ``node.left`` has at a place."""
     none = fill(np.float32(0))

@@ -60,7 +60,7 @@ def sum_up_to(cut: Any, value: NDArray[np.float64], n: int, block: Block) -> Any
     return total
 
 
-@njit(**INLINED)
+@njit(**ONCE)
 def tried_target_cuts(
     node: Any, n: int, block: Block, n_cuts: int, by_rows: bool, least: Any, min_leaf: int
 ) -> tuple[Any, Any]:
