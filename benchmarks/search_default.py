@@ -169,7 +169,7 @@ COMPOSITIONS |= {
     ),
     **{name: Composition("BBB", preset=name) for name in PRESETS},
     "balanced_steady": Composition("BBB", preset="balanced", steady_rounds=10**9),
-    "balanced_steady_150": Composition("BBB", preset="balanced", steady_rounds=150),
+    "balanced_steady_100": Composition("BBB", preset="balanced", steady_rounds=100),
     "half_all_folds_3": Composition(
         "BB", forests=FORESTS[1:3], forest=HALF, boosters=(ALL_COLUMNS,), cv=3
     ),

@@ -62,7 +62,7 @@ def lightgbm(task: Task, **parameters: Any) -> BaseEstimator:
 
     Cross-fitting stops its rounds early (`early_stopping_round`), so
     `n_estimators` is a bound and not a setting to tune. There, steps of the `learning_rate` 0.1
-    grow after 100 rounds; other rates stay as they are.
+    grow after 150 rounds; other rates stay as they are.
     """
     module = import_lightgbm()
     kind = module.LGBMClassifier if task == "classification" else module.LGBMRegressor

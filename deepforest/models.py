@@ -22,7 +22,7 @@ from deepforest.forest import HistForestClassifier, HistForestRegressor
 from deepforest.multioutput import ModelPerTarget, takes_several_targets
 from deepforest.target import Rows, Target, Vectors
 
-STEADY_ROUNDS = 100
+STEADY_ROUNDS = 150
 """LightGBM's steps grow after so many rounds (docs/default.md)."""
 
 

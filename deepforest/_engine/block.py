@@ -41,12 +41,12 @@ class Block(NamedTuple):
 
     feature: NDArray[np.int32]  # (8,)
     offset: NDArray[np.int64]  # (8,) from a row's address to its code
-    codes: NDArray[np.uint8]  # (rows * 8 + 64,) those of a row side by side
+    codes: NDArray[np.uint8]  # (rows * 8,) those of a row side by side
     low: NDArray[np.uint8]  # (8,) the smallest code; where it is the largest there is no split
     high: NDArray[np.uint8]  # (8,) the largest code
     cut: NDArray[np.uint8]  # (8,) of drawn splits: codes up to it go left
     seen: NDArray[np.uint8]  # (256,) whether a code occurs; zero between uses
-    listed: NDArray[np.uint8]  # (257 * 8,) the codes of each candidate that occur
+    listed: NDArray[np.uint8]  # (256 * 8,) the codes of each candidate that occur
     n_codes: NDArray[np.int64]  # (8,) how many these are
     rows: NDArray[np.uint8]  # (64,) how many rows are left of eight cuts, in eight lanes
     counted: NDArray[np.uint64]  # (8,) the lanes of candidates whose values are counted
@@ -63,12 +63,12 @@ def make_block(n_rows: int, dtype: Any) -> Block:
     return Block(
         np.zeros(LANES, np.int32),
         np.zeros(LANES, np.int64),
-        np.zeros(n_rows * LANES + MANY, np.uint8),
+        np.empty(n_rows * LANES, np.uint8),
         np.zeros(LANES, np.uint8),
         np.zeros(LANES, np.uint8),
         np.zeros(LANES, np.uint8),
         np.zeros(256, np.uint8),
-        np.zeros(256 * LANES + MANY, np.uint8),
+        np.zeros(256 * LANES, np.uint8),
         np.zeros(LANES, np.int64),
         np.zeros(MANY, np.uint8),
         np.zeros(LANES, np.uint64),

@@ -20,10 +20,10 @@ MISSING_CODE = np.uint8(MISSING)
 LAST_CODE = np.uint8(MISSING - 1)
 
 # docs/engine.md has the figures.
-STEPS_A_ROW = 7
-NARROW = 3
-LISTED = 64  # in nodes of so many rows cuts are codes that occur, in smaller ones those of the rows
-FEW = 32  # or all codes, if these are few
+STEPS_A_ROW = 7  # see `plan_cuts`
+NARROW = 3  # the largest difference of a candidate's codes that is not counted
+LISTED = 64  # nodes of so many rows list the codes that occur, smaller ones those of all rows
+FEW = 32  # or all between the smallest and the largest, if these are few
 
 
 @njit(**ONCE)
