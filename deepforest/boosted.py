@@ -132,19 +132,17 @@ def read_lightgbm(text: str) -> BoostedTrees:
     ValueError
         For a model with linear leaves, or an objective that is not among LightGBM's own.
     """
-    lines: dict[str, list[str]] = {}  # what stands behind each key, tree by tree
-    for line in text.split("\nend of trees", 1)[0].splitlines():
-        key, _, value = line.partition("=")
-        lines.setdefault(key, []).append(value)
-    link, scale, n_outputs = _objective(lines)
-    if any(value != "0" for value in lines.get("is_linear", ())):
+    head_text, _, tree_text = text.split("\nend of trees", 1)[0].partition("\nTree=")
+    head, trees = _by_key(head_text), _by_key(tree_text)
+    link, scale, n_outputs = _objective(head)
+    if any(value != "0" for value in trees.get("is_linear", ())):
         raise ValueError("it has linear leaves (linear_tree=True), which are not supported")
     # Trees count their own leaves, splits and sets of categories; here they are numbered through.
-    n_leaves = _numbers(lines, "num_leaves", np.int32)
+    n_leaves = _numbers(trees, "num_leaves", np.int32)
     n_splits = n_leaves - 1
     first_leaf, first_split, first_set = (
         _sums_before(counts)
-        for counts in (n_leaves, n_splits, _numbers(lines, "num_cat", np.int32))
+        for counts in (n_leaves, n_splits, _numbers(trees, "num_cat", np.int32))
     )
     left, right = (
         np.where(
@@ -152,46 +150,60 @@ def read_lightgbm(text: str) -> BoostedTrees:
             child - np.repeat(first_leaf, n_splits),
             child + np.repeat(first_split, n_splits),
         )
-        for child in (_numbers(lines, key, np.int32) for key in ("left_child", "right_child"))
+        for child in (_numbers(trees, key, np.int32) for key in ("left_child", "right_child"))
     )
-    kind = _numbers(lines, "decision_type", np.uint8)
-    threshold = _numbers(lines, "threshold", np.float64)
-    bounds = _numbers(lines, "cat_boundaries", np.int64)
+    kind = _numbers(trees, "decision_type", np.uint8)
+    threshold = _numbers(trees, "threshold", np.float64)
+    bounds = _numbers(trees, "cat_boundaries", np.int64)
     sizes = np.diff(bounds)[bounds[1:] > 0]  # each tree's begin at 0
-    return BoostedTrees(
+    read = BoostedTrees(
         roots=np.where(n_splits > 0, first_split, ~first_leaf),
         left=left,
         right=right,
-        feature=_numbers(lines, "split_feature", np.int32),
+        feature=_numbers(trees, "split_feature", np.int32),
         threshold=np.where(kind & 1, threshold + np.repeat(first_set, n_splits), threshold),
         kind=kind,
-        leaf_values=_numbers(lines, "leaf_value", np.float64),
+        leaf_values=_numbers(trees, "leaf_value", np.float64),
         set_starts=np.concatenate([[0], np.cumsum(sizes)]),
-        set_words=_numbers(lines, "cat_threshold", np.uint32),
-        n_features=int(lines["max_feature_idx"][0]) + 1,
+        set_words=_numbers(trees, "cat_threshold", np.uint32),
+        n_features=int(head["max_feature_idx"][0]) + 1,
         n_outputs=n_outputs,
         link=link,
         scale=scale,
-        average="average_output" in lines,
+        average="average_output" in head,
     )
+    lengths = {name: n_splits.sum() for name in ("left", "right", "feature", "threshold", "kind")}
+    lengths |= {"leaf_values": n_leaves.sum(), "set_words": read.set_starts[-1]}
+    if any(len(getattr(read, name)) != length for name, length in lengths.items()):
+        raise ValueError("its text has not as many numbers as it should")
+    return read
 
 
-def _objective(lines: dict[str, list[str]]) -> tuple[str, float, int]:
+def _by_key(text: str) -> dict[str, list[str]]:
+    """Return what stands behind each key, line by line; a line without value is a key."""
+    values: dict[str, list[str]] = {}
+    for line in text.split("\n"):
+        key, _, value = line.partition("=")
+        values.setdefault(key, []).append(value)
+    return values
+
+
+def _objective(head: dict[str, list[str]]) -> tuple[str, float, int]:
     """Return link, scale and number of outputs."""
-    name, *settings = lines.get("objective", ["custom"])[0].split() or ["custom"]
+    name, *settings = head.get("objective", ["custom"])[0].split() or ["custom"]
     link = _LINK_OF.get(name)
     if link is None:
         raise ValueError(f"its objective {name!r} is not supported")
     if name == "regression" and "sqrt" in settings:
         link = "square"
     scale = next((float(s[8:]) for s in settings if s.startswith("sigmoid:")), 1.0)
-    return link, scale, int(lines["num_tree_per_iteration"][0])
+    return link, scale, int(head["num_tree_per_iteration"][0])
 
 
-def _numbers(lines: dict[str, list[str]], key: str, dtype: type[np.generic]) -> NDArray[Any]:
+def _numbers(trees: dict[str, list[str]], key: str, dtype: type[np.generic]) -> NDArray[Any]:
     """Return the numbers behind a key, of all trees together."""
     # Real ones have the 17 digits that give each float64 back.
-    return np.array(" ".join(lines.get(key, ())).split(), dtype)
+    return np.array(" ".join(trees.get(key, ())).split(), dtype)
 
 
 def _sums_before(counts: NDArray[np.int32]) -> NDArray[np.int32]:

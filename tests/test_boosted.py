@@ -156,6 +156,28 @@ def test_rounds_behind_the_best_one_are_left_out():
     assert np.array_equal(model.predict(X), ours.predict(X))
 
 
+def test_a_text_that_lacks_numbers_is_refused():
+    X = rows(3)
+    y = target(X, np.random.default_rng(0))
+    model = fitted(lightgbm.LGBMRegressor, y, X, **SETTINGS["sets of categories"])
+    text = model.booster_.model_to_string()
+    for key in ("leaf_value", "split_feature", "left_child", "cat_threshold"):
+        changed = text.replace(f"\n{key}=", f"\nnew_{key}=", 1)
+        assert changed != text
+        with pytest.raises(ValueError, match=r"numbers|broadcast"):
+            read_lightgbm(changed)
+
+
+def test_names_of_features_are_no_keys():
+    X = rows(3)
+    y = target(X, np.random.default_rng(0))
+    model = lightgbm.LGBMRegressor(n_estimators=3, verbosity=-1, n_jobs=1)
+    names = ["a", "b", "c", "num_leaves=1\u2028num_leaves=1"]
+    model.fit(X, y, feature_name=names)
+    said = read_lightgbm(model.booster_.model_to_string()).predict(X)[:, 0]
+    assert np.array_equal(said, model.booster_.predict(X))
+
+
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [

@@ -449,3 +449,14 @@ def test_lines_of_progress_only_where_they_are_asked_for(verbose, caplog):
     HistForestClassifier(20, verbose=verbose).fit(X, y)
     lines = [record.getMessage() for record in caplog.records]
     assert lines == ([f"{n} of 20 trees" for n in range(2, 21, 2)] if verbose else [])
+
+
+@pytest.mark.parametrize("scale", [1e-30, 1e-3, 1e5, 1e20])
+def test_weights_of_any_size_grow_the_same_trees(scale):
+    X, y = np.arange(60.0)[:, None], (np.arange(60) > 29).astype(int)
+    weight = np.random.default_rng(0).integers(1, 4, 60)
+    forest = HistForestClassifier(1, bootstrap=False, max_depth=2, random_state=0)
+    expected = forest.fit(X, y, sample_weight=weight).predict_proba(X)
+    assert forest.score(X, y) == 1
+    found = forest.fit(X, y, sample_weight=weight * scale).predict_proba(X)
+    np.testing.assert_allclose(found, expected, rtol=1e-6)

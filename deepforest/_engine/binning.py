@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from deepforest._engine.candidate import MISSING
+from deepforest._engine.constants import MISSING
 
 # So many values take each step of the bisection together: enough that none waits for another.
 TOGETHER = 256

@@ -41,7 +41,7 @@ class Block(NamedTuple):
 
     feature: NDArray[np.int32]  # (8,)
     offset: NDArray[np.int64]  # (8,) from a row's address to its code
-    codes: NDArray[np.uint8]  # (rows * 8,) those of a row side by side
+    codes: NDArray[np.uint8]  # (rows * 8,) those of a row side by side; a search may change them
     low: NDArray[np.uint8]  # (8,) the smallest code; where it is the largest there is no split
     high: NDArray[np.uint8]  # (8,) the largest code
     cut: NDArray[np.uint8]  # (8,) of drawn splits: codes up to it go left

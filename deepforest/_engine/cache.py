@@ -15,20 +15,24 @@ MARK = "deepforest-sources"
 
 def hash_of_sources(folder: Path) -> str:
     """Return a hash of all Python files of a folder."""
-    sources = sorted(folder.glob("*.py"))
-    return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()
+    result = hashlib.sha256()
+    for path in sorted(folder.glob("*.py")):
+        result.update(f"{path.name} {path.stat().st_size}\n".encode())
+        result.update(path.read_bytes())
+    return result.hexdigest()
 
 
 def drop_what_is_stale(kept: Path, sources: Path) -> None:
     """Delete what was compiled from other sources than those of a folder.
 
-    Where files cannot be deleted or written, nothing is done.
+    Where files cannot be deleted or written, nothing is done. A process that was started with the
+    old sources and compiles only now may still leave what is stale behind.
     """
     with suppress(OSError):
-        mark, now = kept / MARK, hash_of_sources(sources)
-        if mark.is_file() and mark.read_text() == now:
+        mark, now = kept / MARK, hash_of_sources(sources).encode()
+        if mark.is_file() and mark.read_bytes() == now:
             return
         kept.mkdir(parents=True, exist_ok=True)
         for compiled in kept.glob("*.nb[ci]"):
             compiled.unlink(missing_ok=True)
-        mark.write_text(now)
+        mark.write_bytes(now)

@@ -13,8 +13,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from deepforest._engine.candidate import padded
 from deepforest._engine.dividing import Table
+from deepforest._engine.lanes import padded
 from deepforest._engine.random import INLINED, ONCE
 
 
@@ -24,10 +24,9 @@ class Node(NamedTuple):
     address: NDArray[np.int32]  # (rows,) base address of the row
     weight: NDArray[np.float32]  # (rows,)
     starts: NDArray[np.int32]  # (K + 1,) where each group begins
-    classes: NDArray[np.int32]  # (K,) the class of each group
     total: NDArray[np.float32]  # (K padded,) weight of each group, then zeros
-    small: NDArray[np.uint8]  # (rows,) the weights of a small node, see `weights_fit`
-    left: NDArray[np.uint8]  # (K * 64,) of each group, left of each of eight cuts in eight lanes
+    small: NDArray[np.uint8]  # (255,) the weights of a small node, see `weights_fit`
+    left: NDArray[np.uint8]  # (K * 64,) weight of each group left of eight cuts in eight lanes
 
 
 # A row of the bag, in one place because a node's rows lie apart.
@@ -39,8 +38,13 @@ def fill_class_bag(
 ) -> NDArray[Any]:
     """Return the rows of positive weight, of dtype ``ROW``, in the order of ``order``."""
     rows = order[weight[order] > 0]
+    weight = weight[rows].astype(np.float64)
+    # Squares of very large or small sums are no numbers of float32. Only ratios of weights count.
+    exponent = np.round(np.log2(weight.mean()))
+    if abs(exponent) > 10:
+        weight *= 2.0**-exponent
     bag = np.empty(rows.size, ROW)
-    bag["base"], bag["weight"], bag["y"] = table.base[rows], weight[rows], y[rows]
+    bag["base"], bag["weight"], bag["y"] = table.base[rows], weight, y[rows]
     return bag
 
 
@@ -68,7 +72,6 @@ def load_classes(
         if row["y"] != label:
             label = row["y"]
             node.starts[g] = i
-            node.classes[g] = label
             if g > 0:
                 totals[g - 1] = total
             g += 1
@@ -85,7 +88,7 @@ def load_classes(
 def weights_fit(node: Node, n_groups: int) -> bool:
     """Write a node's weights as bytes; say if these and each group's weight are whole and fit."""
     for i in range(np.uint64(node.starts[n_groups])):
-        node.small[i] = np.uint8(np.int32(node.weight[i]) & 255)
+        node.small[i] = np.uint8(min(node.weight[i], np.float32(255)))
     for g in range(n_groups):
         whole = np.int64(0)
         for i in range(np.uint64(node.starts[g]), np.uint64(node.starts[g + 1])):

@@ -14,7 +14,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from deepforest._engine.block import Block
-from deepforest._engine.candidate import NO_SPLIT
+from deepforest._engine.constants import NO_SPLIT
 from deepforest._engine.cuts import NARROW, allowed
 from deepforest._engine.lanes import LANES, WIDE, fill, largest, load, store, where
 from deepforest._engine.random import INLINED, ONCE
@@ -82,8 +82,8 @@ def best_counted_cuts(
 ) -> tuple[Any, Any]:
     """Return the best score and its cut in each lane, of equal ones the smallest; empty the cells.
 
-    ``cells`` has all but the numbers of rows, ``whole`` is the weight of all rows, in lanes. No cut
-    is below ``least``.
+    A lane that cannot be the best of the block may have none. ``cells`` has all but the numbers of
+    rows, ``whole`` is the weight of all rows, in lanes. No cut is below ``least``.
     """
     none = whole - whole
     fewest = 0
@@ -114,7 +114,7 @@ def best_of_cells(
 ) -> tuple[Any, Any]:
     """Return the best score and its cut in each lane, with ``fewest`` rows on both sides."""
     none = whole - whole
-    low, high = load(block.low, 0), load(block.high, 0)
+    high = load(block.high, 0)
     best, cut, rows, tried = none + NO_SPLIT, high, none, fill(np.uint8(first))
     for c in range(first, end):
         p = c * WIDE
@@ -123,7 +123,8 @@ def best_of_cells(
         left_weight = where(none < weight, weight, whole)
         right_weight = where(weight < whole, whole - weight, whole)
         score = load(cells.square, p) / left_weight + load(cells.right_square, p) / right_weight
-        better = (score > best) & (least <= tried) & (low <= tried) & (tried < high)
+        # Candidates that are not counted have no weight anywhere.
+        better = (score > best) & (least <= tried) & (none < weight) & (tried < high)
         better = better & (none + fewest <= rows) & (rows <= none + (n - fewest))
         best, cut = where(better, score, best), where(better, tried, cut)
         tried = tried + np.uint8(1)

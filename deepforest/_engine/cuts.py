@@ -11,7 +11,7 @@ import numpy as np
 from numba import njit
 
 from deepforest._engine.block import Block, list_codes
-from deepforest._engine.candidate import MISSING
+from deepforest._engine.constants import MISSING
 from deepforest._engine.dividing import Table
 from deepforest._engine.lanes import LANES, WIDE, fill, larger, load, smaller, store, where
 from deepforest._engine.random import INLINED, ONCE

@@ -8,8 +8,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from deepforest._engine.candidate import MISSING
 from deepforest._engine.categories import BIT, in_set
+from deepforest._engine.constants import MISSING
 from deepforest._engine.lanes import WIDE
 from deepforest._engine.random import INLINED
 

@@ -10,8 +10,8 @@ import numpy as np
 from numba import njit
 
 from deepforest._engine.block import Block, list_codes
-from deepforest._engine.candidate import MISSING
 from deepforest._engine.categories import draw_left_set, in_set
+from deepforest._engine.constants import MISSING
 from deepforest._engine.dividing import Table
 from deepforest._engine.lanes import LANES, load, store
 from deepforest._engine.random import KERNEL, ONCE, RandomState, random_below

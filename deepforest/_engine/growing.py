@@ -20,9 +20,9 @@ from deepforest._engine.block import (
     next_candidates,
     take_best,
 )
-from deepforest._engine.candidate import NO_SPLIT, padded
 from deepforest._engine.categories import Ranking, make_ranking
 from deepforest._engine.class_rows import Node, fill_class_bag, load_classes, purity, weights_fit
+from deepforest._engine.constants import NO_SPLIT
 from deepforest._engine.counting import Cells, make_cells
 from deepforest._engine.dividing import (
     Split,
@@ -31,7 +31,7 @@ from deepforest._engine.dividing import (
     divide,
     make_split,
 )
-from deepforest._engine.lanes import MANY
+from deepforest._engine.lanes import MANY, padded
 from deepforest._engine.nodes import (
     Nodes,
     Tree,
@@ -84,7 +84,7 @@ def search_classes(
         total_weight += node.total[g]
     best_score = NO_SPLIT
     split.feature[0] = -1
-    small = LEAST_TOGETHER <= n <= MOST_TOGETHER
+    small = max(LEAST_TOGETHER, 2 * min_leaf) <= n <= MOST_TOGETHER
     together = small and not rules.random_splits and weights_fit(node, n_groups)
     begin_draw(block, n_constant, features.size)
     # A split with pure sides has the whole weight as its score: no other can be better.
@@ -221,9 +221,8 @@ def grow_classes(
         np.empty(n_rows, np.int32),
         np.empty(n_rows, np.float32),
         np.empty(n_classes + 1, np.int32),
-        np.empty(n_classes, np.int32),
         np.zeros(padded(n_classes), np.float32),
-        np.empty(n_rows, np.uint8),
+        np.empty(MOST_TOGETHER, np.uint8),
         np.empty(n_classes * MANY, np.uint8),
     )
     totals = np.empty(n_classes, np.float64)

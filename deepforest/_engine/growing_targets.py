@@ -16,8 +16,8 @@ from deepforest._engine.block import (
     next_candidates,
     take_best,
 )
-from deepforest._engine.candidate import NO_SPLIT
 from deepforest._engine.categories import Ranking, make_ranking
+from deepforest._engine.constants import NO_SPLIT
 from deepforest._engine.counting import Cells, make_cells
 from deepforest._engine.dividing import (
     Bag,

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import types
+from numba import njit, types
 from numba.core.cgutils import unpack_tuple
 from numba.extending import lower_builtin, models, register_model, type_callable
 from numpy.typing import NDArray
@@ -23,6 +23,12 @@ MANY = LANES * LANES  # bytes of the widest registers; elsewhere they are so man
 
 # Products may be fused with sums, as in numba's other code of the engine.
 FLAGS = ("contract", "nsz")
+
+
+@njit(nogil=True, cache=True)
+def padded(n: int) -> int:
+    """Return the next multiple of ``LANES``."""
+    return (n + LANES - 1) // LANES * LANES
 
 
 def load(array: NDArray[Any], start: int) -> NDArray[Any]:

@@ -7,9 +7,9 @@ sum of target ``k``) and ``N`` the weight on one side, the best split maximises
 
     sum_k S_k(left)^2 / N(left)  +  sum_k S_k(right)^2 / N(right).
 
-A small node tries the code of each of its rows as a cut, on eight features at once: rows times rows
-steps, but steps without a branch. So are all codes of features that have few. Otherwise weights are
-added up per code and class (`counting`).
+A small node tries all cuts on eight features at once: cuts times rows steps, but steps without a
+branch. So are all codes tried of features that have few. With 13 rows and more eight cuts are tried
+together. In a large node weights are added up per code and class (`counting`).
 """
 
 from typing import Any
@@ -18,9 +18,9 @@ import numpy as np
 from numba import njit
 
 from deepforest._engine.block import Block
-from deepforest._engine.candidate import NO_SPLIT
 from deepforest._engine.categories import Ranking
 from deepforest._engine.class_rows import Node
+from deepforest._engine.constants import NO_SPLIT
 from deepforest._engine.counting import Cells, add_up, best_counted_cuts, list_counted
 from deepforest._engine.cuts import (
     allowed,
@@ -51,9 +51,10 @@ from deepforest._engine.lanes import (
 from deepforest._engine.random import INLINED, KERNEL, ONCE, RandomState
 from deepforest._engine.splitting_sets import is_open_set, keep_sets, order_by_classes
 
-# What adding up takes for each code, and more for each two classes: see `plan_cuts`.
+# Steps that adding up takes for each code, and more for each two classes: see `plan_cuts`.
 STEPS = 7
 STEPS_OF_TWO = 4
+# Nodes of so many rows try cuts together; a byte counts no more than 255.
 LEAST_TOGETHER, MOST_TOGETHER = 13, 255
 
 

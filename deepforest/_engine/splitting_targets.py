@@ -13,8 +13,8 @@ from numba import njit
 from numpy.typing import NDArray
 
 from deepforest._engine.block import Block
-from deepforest._engine.candidate import NO_SPLIT
 from deepforest._engine.categories import Ranking
+from deepforest._engine.constants import NO_SPLIT
 from deepforest._engine.counting import Cells, add_up, best_counted_cuts, list_counted
 from deepforest._engine.cuts import (
     allowed,
@@ -32,7 +32,7 @@ from deepforest._engine.lanes import WIDE, fill, load, store, where
 from deepforest._engine.random import INLINED, KERNEL, ONCE, RandomState
 from deepforest._engine.splitting_sets import is_open_set, keep_sets, order_by_targets
 
-# What adding up takes for each code: see `plan_cuts`.
+# Steps that adding up takes for each code: see `plan_cuts`.
 STEPS = 17
 
 
