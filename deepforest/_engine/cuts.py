@@ -152,7 +152,16 @@ def middle(cut: Any, following: Any) -> Any:
 
 
 @njit(**ONCE)
-def keep_cuts(block: Block, n: int, best: Any, cut: Any) -> None:
+def keep_cuts(block: Block, n: int, turn: int, best: Any, cut: Any) -> None:
+    """Make the best cuts the splits of the block, in the second turn where they are better."""
+    if turn == 0:
+        keep_first_cuts(block, n, best, cut)
+    else:
+        keep_better_cuts(block, n, best, cut)
+
+
+@njit(**INLINED)
+def keep_first_cuts(block: Block, n: int, best: Any, cut: Any) -> None:
     """Make the best cuts the splits of the block. Missing values, the largest code, go right."""
     following = following_code(cut, block, n)
     to_missing = (load(block.shift, 0) == fill(np.uint8(1))) & (following == fill(MISSING_CODE))
@@ -173,7 +182,7 @@ def shift_codes(block: Block, n: int) -> None:
     store(block.high, 0, high)
 
 
-@njit(**ONCE)
+@njit(**INLINED)
 def keep_better_cuts(block: Block, n: int, best: Any, cut: Any) -> None:
     """Take cuts of shifted codes where they are better: there missing values go left."""
     one = fill(np.uint8(1))

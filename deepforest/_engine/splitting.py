@@ -25,7 +25,6 @@ from deepforest._engine.counting import Cells, add_up, best_counted_cuts, list_c
 from deepforest._engine.cuts import (
     allowed,
     is_wide,
-    keep_better_cuts,
     keep_cuts,
     list_cuts,
     mark_kinds,
@@ -228,10 +227,7 @@ def best_splits_classes(
                 score, code = counted_cuts(node, n_groups, block, m, least, min_leaf, cells)
                 wide = is_wide(block)
                 best, cut = where(wide, score, best), where(wide, code, cut)
-        if turn == 0:
-            keep_cuts(block, n, best, cut)
-        else:
-            keep_better_cuts(block, n, best, cut)
+        keep_cuts(block, n, turn, best, cut)
     if any_set:
         keep_sets(table, block, m, ranking)
 

@@ -19,7 +19,6 @@ from deepforest._engine.counting import Cells, add_up, best_counted_cuts, list_c
 from deepforest._engine.cuts import (
     allowed,
     is_wide,
-    keep_better_cuts,
     keep_cuts,
     mark_kinds,
     next_cut,
@@ -126,10 +125,7 @@ def best_splits_targets(
             score, code = counted_target_cuts(node, n, block, m, least, min_leaf, cells)
             wide = is_wide(block)
             best, cut = where(wide, score, best), where(wide, code, cut)
-        if turn == 0:
-            keep_cuts(block, n, best, cut)
-        else:
-            keep_better_cuts(block, n, best, cut)
+        keep_cuts(block, n, turn, best, cut)
     if any_set:
         keep_sets(table, block, m, ranking)
 
