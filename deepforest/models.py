@@ -159,12 +159,12 @@ def _fit_watched(
     watch = _Watch(estimator)
     patience = _patience(estimator)
     estimator.set_params(**dict.fromkeys(patience))
+    arguments = {**arguments, **_stopping_arguments(sample, stopping)}
+    sample = _with_every_class(sample)
+    if sample.target.sample_weight is not None:
+        arguments["sample_weight"] = sample.target.sample_weight
     estimator.fit(
-        sample.X,
-        sample.target.y,
-        callbacks=[watch, *_longer_steps(estimator)],
-        **arguments,
-        **_stopping_arguments(sample, stopping),
+        sample.X, sample.target.y, callbacks=[watch, *_longer_steps(estimator)], **arguments
     )
     estimator.set_params(**patience)
     if watch.best_iteration is not None:
@@ -187,6 +187,27 @@ def _longer_steps(estimator: BaseEstimator) -> list[Any]:
         learning_rate=lambda r: rate * max(1.0, r / STEADY_ROUNDS)
     )
     return [grown]
+
+
+def _with_every_class(sample: Sample) -> Sample:
+    """Return the rows, and of each class that they lack one more, of no weight.
+
+    LightGBM's classifier numbers the classes that it is trained on, but takes the numbers of
+    `eval_y` as they are (4.7, its issue 7400), which must be the same.
+    """
+    target = sample.target
+    lacking = np.setdiff1d(np.arange(target.n_classes or 0), target.y)
+    if len(lacking) == 0:
+        return sample
+    n = len(target.y)
+    more = sample.take(np.append(np.arange(n), np.zeros(len(lacking), dtype=np.intp)))
+    weight = np.ones(n) if target.sample_weight is None else target.sample_weight
+    return more._replace(
+        target=target._replace(
+            y=np.append(target.y, lacking),
+            sample_weight=np.append(weight, np.zeros(len(lacking))),
+        )
+    )
 
 
 def _stopping_arguments(sample: Sample, stopping: Sample) -> dict[str, Any]:

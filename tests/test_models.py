@@ -9,6 +9,7 @@ import pytest
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.metrics import log_loss
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -254,8 +255,24 @@ def test_lightgbm_takes_a_class_that_only_the_held_out_rows_have(early):
     splits = make_splits(3, X, table.target, None, 0)
     estimator = lightgbm.LGBMClassifier(n_estimators=5, early_stopping_round=early, verbosity=-1)
     [fitted] = cross_fit([("boosted", estimator)], table, splits, seeds=[0], n_jobs=None)
-    assert fitted.held_out[0, 2] == 0
+    assert fitted.held_out[0, 2] < 1e-12
     np.testing.assert_allclose(fitted.held_out.sum(axis=1), 1, rtol=1e-5)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_early_stopping_counts_the_loss_of_the_right_classes_where_one_is_missing(weighted):
+    X, y = noisy_classes(n_classes=4)
+    weight = np.linspace(1, 2, len(y)) if weighted else None
+    table = Table(X, Target(y, weight, 4))
+    train, test = np.flatnonzero(y != 1)[::2], np.flatnonzero(y != 1)[1::2]
+    estimator = registered_lightgbm("classification", n_estimators=30, min_child_samples=5)
+    model = fit_model(estimator, table.take(train), table.take(test))
+    held_out = table.target.take(test).sample_weight
+    [losses] = model.evals_result_["valid_0"].values()
+    for i in (1, len(losses) // 2, len(losses)):
+        said = model.predict_proba(X[test], num_iteration=i)
+        expected = log_loss(y[test], said, sample_weight=held_out, labels=range(4))
+        assert losses[i - 1] == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(
