@@ -1,4 +1,4 @@
-"""LightGBM as a layer has it: steps that grow after some rounds, and fewer columns for each tree.
+"""LightGBM as a layer has it: bounded leaves, steps that grow, fewer columns for each tree.
 
     python benchmarks/boosting.py
 
@@ -15,20 +15,22 @@ from lightgbm import __version__, reset_parameter
 from numpy.typing import NDArray
 from rivals import as_numbers
 from sklearn.model_selection import KFold, StratifiedKFold
-from suite import DEVELOPMENT, EVALUATION, split
+from suite import DEVELOPMENT, EVALUATION, SINGLE, split
 
 from deepforest.estimators import lightgbm
 
 RESULTS = Path(__file__).parent / "results" / "boosting.md"
 GROWTH = (None, 200, 150, 100)  # the round from which steps grow
+BOUNDS = (0.0, 10.0, 4.0, 2.0)  # of a leaf of classes; 0 is none
 COLUMNS = (None, 100, 64, 40)  # of each tree; None is half of them
 SERIES = ("ts_FaceAll", "ts_ECG5000", "ts_TwoPatterns")
 MOST_ROWS = 1500  # of the series
+SINGLE_ROWS = 60_000  # of covtype_large
 
 
 def table(name: str) -> tuple[NDArray, NDArray, bool, list[int]]:
     """Return the training rows of a set of the suite, whether for values, and the categories."""
-    entry = DEVELOPMENT.get(name) or EVALUATION[name]
+    entry = {**DEVELOPMENT, **EVALUATION, **SINGLE}[name]
     loaded = entry.load()
     data = split(entry, loaded, 0)
     sets = [c for c, t in enumerate(data.X_train.dtypes) if t == "category"]
@@ -93,6 +95,18 @@ def main() -> None:
         folds = list(KFold(5, shuffle=True, random_state=0).split(X))[:1]
         share = {"colsample_bytree": 1.0} if regression else {}
         add(name, [grown(X, y, folds, regression, sets, r, **share) for r in GROWTH])
+    lines += [
+        "\n## Bounds of the leaves of classes\n\n",
+        "Three folds of five of the training rows, of covtype_large one of 60,000 rows.\n\n",
+        "| data | none | 10 | 4 | 2 |\n|---|---|---|---|---|\n",
+    ]
+    for name in (*DEVELOPMENT, "shuttle", "covtype_large"):
+        X, y, regression, sets = table(name)
+        if regression:
+            continue
+        folds = list(KFold(5, shuffle=True, random_state=0).split(X[:SINGLE_ROWS]))
+        folds = folds[:1] if len(X) > SINGLE_ROWS else folds[:3]
+        add(name, [grown(X, y, folds, False, sets, 150, max_delta_step=b) for b in BOUNDS])
     lines += [
         "\n## Columns for each tree of classes\n\n",
         "Three folds, steps that grow from round 150 on.\n\n",

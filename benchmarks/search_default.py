@@ -55,7 +55,9 @@ class Composition(NamedTuple):
     """What the layers are made of."""
 
     layers: str = "BB"  # a letter a layer: B boosting beside the forests, F forests alone
-    preset: str | None = None  # the library's own instead of what follows
+    preset: str | None = None  # the library's own instead of what follows,
+    trees: int | None = None  # with so many in each forest
+    bounded: bool = True  # and its bound on LightGBM's leaves; compositions are older than that
     steady_rounds: int = models.STEADY_ROUNDS  # of LightGBM, before its steps grow
     forests: tuple[str, ...] = FORESTS
     forest: dict[str, Any] | None = None  # parameters of each forest
@@ -66,15 +68,19 @@ class Composition(NamedTuple):
     def estimators(self, task: str, depth: int) -> NamedEstimators:
         """Return the estimators of a layer; depth 0 is the first."""
         if self.preset:
-            of_layers = default_layers(task, preset=self.preset)
-            return of_layers[min(depth, len(of_layers) - 1)]
+            of_layers = default_layers(task, preset=self.preset, n_estimators=self.trees)
+            layer = of_layers[min(depth, len(of_layers) - 1)]
+            for name, estimator in layer:
+                if name.startswith("lightgbm") and not self.bounded:
+                    estimator.set_params(**unbounded(task, {}))
+            return layer
         named = [
             (f"{kind}_{i}", ESTIMATORS[kind](task, **self.parameters(kind)))
             for i, kind in enumerate(self.forests)
         ]
         if self.layers[depth] == "B":
             named += [
-                (f"lightgbm_{i}", ESTIMATORS["lightgbm"](task, **parameters))
+                (f"lightgbm_{i}", ESTIMATORS["lightgbm"](task, **unbounded(task, parameters)))
                 for i, parameters in enumerate(self.boosters)
             ]
         return named
@@ -88,6 +94,13 @@ class Composition(NamedTuple):
         """Return the parameters of a forest."""
         own = self.extra_trees if kind == "extra_trees" else None
         return {**(self.forest or {}), **(own or {})}
+
+
+def unbounded(task: str, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Return LightGBM's parameters without the bounds that it has here for classes."""
+    if task == "regression":
+        return parameters
+    return {"max_delta_step": 0.0, "early_stopping_min_delta": 0.0, **parameters}
 
 
 COMPOSITIONS = {
@@ -168,8 +181,10 @@ COMPOSITIONS |= {
         boosters=({"num_leaves": 15, **ALL_COLUMNS}, {"num_leaves": 63}, {"extra_trees": True}),
     ),
     **{name: Composition("BBB", preset=name) for name in PRESETS},
-    "balanced_steady": Composition("BBB", preset="balanced", steady_rounds=10**9),
-    "balanced_steady_100": Composition("BBB", preset="balanced", steady_rounds=100),
+    "balanced_unbounded": Composition("BBB", preset="balanced", bounded=False),
+    "best_unbounded_200": Composition("BBB", preset="best", trees=200, bounded=False),
+    "balanced_steady": Composition("BBB", preset="balanced", steady_rounds=10**9, bounded=False),
+    "balanced_steady_100": Composition("BBB", preset="balanced", steady_rounds=100, bounded=False),
     "half_all_folds_3": Composition(
         "BB", forests=FORESTS[1:3], forest=HALF, boosters=(ALL_COLUMNS,), cv=3
     ),

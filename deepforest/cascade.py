@@ -45,7 +45,8 @@ class CascadeForestClassifier(ClassifierMixin, CascadeForestBase):
         docs/default.md has what each was found to reach. With `estimators` it only chooses
         the folds.
     n_estimators : int, default=None
-        Trees in each forest of the default estimators: None is 100 for "fast", else 200.
+        Trees in each forest of the default estimators: None is 100 for "fast", 500 for "best",
+        else 200.
     max_layers : int, default=10
         The most layers to grow.
     cv : int, splitter or list of (train, test), default=None
@@ -232,10 +233,11 @@ class CascadeForestRegressor(RegressorMixin, CascadeForestBase):
     preset : {"fast", "balanced", "best"}, default="balanced"
         What the default estimators cost: "balanced" fits LightGBM in every layer, twice, once
         with random thresholds; "fast" once in the first layer, on 3 folds and beside smaller
-        forests; "best" is "balanced" here. docs/default.md has what each was found to reach.
+        forests; "best" grows larger forests. docs/default.md has what each was found to reach.
         With `estimators` it only chooses the folds.
     n_estimators : int, default=None
-        Trees in each forest of the default estimators: None is 100 for "fast", else 200.
+        Trees in each forest of the default estimators: None is 100 for "fast", 500 for "best",
+        else 200.
     max_layers : int, default=10
         The most layers to grow.
     cv : int, splitter or list of (train, test), default=None

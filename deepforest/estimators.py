@@ -62,7 +62,8 @@ def lightgbm(task: Task, **parameters: Any) -> BaseEstimator:
 
     Cross-fitting stops its rounds early (`early_stopping_round`), so
     `n_estimators` is a bound and not a setting to tune. There, steps of the `learning_rate` 0.1
-    grow after 150 rounds; other rates stay as they are.
+    grow after 150 rounds; other rates stay as they are. Leaves of classes are bounded
+    (`max_delta_step`).
     """
     module = import_lightgbm()
     kind = module.LGBMClassifier if task == "classification" else module.LGBMRegressor
@@ -75,6 +76,10 @@ def lightgbm(task: Task, **parameters: Any) -> BaseEstimator:
         "force_col_wise": True,
         "verbosity": -1,
     }
+    if task == "classification":
+        # Newton's steps run away where a class is rare or already sure (docs/default.md), and a
+        # ten-thousandth of log loss is not worth twenty rounds.
+        defaults |= {"max_delta_step": 4.0, "early_stopping_min_delta": 1e-4}
     estimator: BaseEstimator = kind(**{**defaults, **parameters})
     return estimator
 
@@ -162,7 +167,7 @@ MOST_COLUMNS = 50  # more cost time, and trees that see the same are worth less 
 PRESETS = {
     "fast": Preset(100, 3, (), ()),
     "balanced": Preset(200, 5, ("regression",), ("regression",)),
-    "best": Preset(200, 5, TASKS, TASKS),
+    "best": Preset(500, 5, TASKS, TASKS),
 }
 
 
@@ -183,8 +188,8 @@ def default_estimators(
     preset : {"fast", "balanced", "best"}, default="balanced"
         As a cascade has it. "best" has the second LightGBM for classes, too, "fast" for neither.
     n_estimators : int, default=None
-        Trees in each forest; None is 100 for "fast", else 200. LightGBM's rounds are chosen by
-        early stopping.
+        Trees in each forest; None is 100 for "fast", 500 for "best", else 200. LightGBM's rounds
+        are chosen by early stopping.
 
     Returns
     -------

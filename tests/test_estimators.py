@@ -4,6 +4,7 @@ import builtins
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from sklearn.base import is_classifier, is_regressor
 
@@ -64,6 +65,29 @@ def test_parameters_of_your_own_come_before_the_presets():
     assert (boosted.n_estimators, boosted.max_bin) == (7, 15)
 
 
+def test_the_leaves_of_classes_are_bounded():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(1000, 3)).astype(np.float32)
+    y = np.where(np.arange(1000) < 4, 2, X[:, 0] > 0)  # one class is rare, without a reason
+
+    def largest_leaf(**parameters):
+        model = ESTIMATORS["lightgbm"]("classification", n_estimators=30, **parameters)
+        model.set_params(early_stopping_round=None, random_state=0).fit(X, y)
+        nodes = model.booster_.trees_to_dataframe()
+        # The first round's leaves hold the prior, too.
+        return nodes.value[nodes.left_child.isna() & (nodes.tree_index >= 3)].abs().max()
+
+    assert largest_leaf() == pytest.approx(0.1 * 4)
+    assert largest_leaf(max_delta_step=0) > 1
+
+
+def test_lightgbm_stops_where_rounds_gain_next_to_nothing():
+    boosted = {task: ESTIMATORS["lightgbm"](task).get_params() for task in TASKS}
+    assert boosted["classification"]["early_stopping_min_delta"] == 1e-4
+    # The loss of values has the unit of the target.
+    assert not boosted["regression"].keys() & {"early_stopping_min_delta", "max_delta_step"}
+
+
 @pytest.mark.parametrize("task", TASKS)
 def test_the_default_layer_can_be_resized(task):
     layer = default_estimators(task, n_estimators=7)
@@ -82,8 +106,8 @@ def test_the_default_layer_can_be_resized(task):
         ("fast", "regression", 100, 1, 0),
         ("balanced", "classification", 200, 1, 0),
         ("balanced", "regression", 200, 2, 2),
-        ("best", "classification", 200, 2, 2),
-        ("best", "regression", 200, 2, 2),
+        ("best", "classification", 500, 2, 2),
+        ("best", "regression", 500, 2, 2),
     ],
 )
 def test_presets_say_how_much_is_boosted(preset, task, trees, boosters, boosters_later):
