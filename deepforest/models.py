@@ -113,8 +113,10 @@ def fit_model(
     if sample.codes is not None and takes_shared_codes(estimator):
         return estimator._fit_coded(sample.codes, y, weight)
     arguments = tell_categories(estimator, sample.categorical)
-    if weight is not None:
-        arguments["sample_weight"] = weight
+    if _numbers_classes(estimator):
+        sample = _with_every_class(sample)
+    if sample.target.sample_weight is not None:
+        arguments["sample_weight"] = sample.target.sample_weight
     if stops_early(estimator):
         if stopping is None:
             raise ValueError(
@@ -122,7 +124,33 @@ def fit_model(
                 "stop on here: set early_stopping_round=None."
             )
         return _fit_watched(estimator, sample, stopping, arguments)
-    return estimator.fit(X, y, **arguments)
+    return estimator.fit(sample.X, sample.target.y, **arguments)
+
+
+def _numbers_classes(estimator: BaseEstimator) -> bool:
+    """Return whether the estimator goes wrong where the classes that it sees are not 0 to K-1.
+
+    XGBoost refuses them. LightGBM numbers them anew, but takes the numbers of `eval_y` as they are
+    (4.7, its issue 7400).
+    """
+    return type(estimator).__module__.partition(".")[0] in ("lightgbm", "xgboost")
+
+
+def _with_every_class(sample: Sample) -> Sample:
+    """Return the rows, and of each class that they lack one more, of no weight."""
+    target = sample.target
+    lacking = np.setdiff1d(np.arange(target.n_classes or 0), target.y)
+    if len(lacking) == 0:
+        return sample
+    n = len(target.y)
+    more = sample.take(np.append(np.arange(n), np.zeros(len(lacking), dtype=np.intp)))
+    weight = np.ones(n) if target.sample_weight is None else target.sample_weight
+    return more._replace(
+        target=target._replace(
+            y=np.append(target.y, lacking),
+            sample_weight=np.append(weight, np.zeros(len(lacking))),
+        )
+    )
 
 
 class _Watch:
@@ -159,12 +187,12 @@ def _fit_watched(
     watch = _Watch(estimator)
     patience = _patience(estimator)
     estimator.set_params(**dict.fromkeys(patience))
-    arguments = {**arguments, **_stopping_arguments(sample, stopping)}
-    sample = _with_every_class(sample)
-    if sample.target.sample_weight is not None:
-        arguments["sample_weight"] = sample.target.sample_weight
     estimator.fit(
-        sample.X, sample.target.y, callbacks=[watch, *_longer_steps(estimator)], **arguments
+        sample.X,
+        sample.target.y,
+        callbacks=[watch, *_longer_steps(estimator)],
+        **arguments,
+        **_stopping_arguments(sample, stopping),
     )
     estimator.set_params(**patience)
     if watch.best_iteration is not None:
@@ -189,33 +217,14 @@ def _longer_steps(estimator: BaseEstimator) -> list[Any]:
     return [grown]
 
 
-def _with_every_class(sample: Sample) -> Sample:
-    """Return the rows, and of each class that they lack one more, of no weight.
-
-    LightGBM's classifier numbers the classes that it is trained on, but takes the numbers of
-    `eval_y` as they are (4.7, its issue 7400), which must be the same.
-    """
-    target = sample.target
-    lacking = np.setdiff1d(np.arange(target.n_classes or 0), target.y)
-    if len(lacking) == 0:
-        return sample
-    n = len(target.y)
-    more = sample.take(np.append(np.arange(n), np.zeros(len(lacking), dtype=np.intp)))
-    weight = np.ones(n) if target.sample_weight is None else target.sample_weight
-    return more._replace(
-        target=target._replace(
-            y=np.append(target.y, lacking),
-            sample_weight=np.append(weight, np.zeros(len(lacking))),
-        )
-    )
-
-
 def _stopping_arguments(sample: Sample, stopping: Sample) -> dict[str, Any]:
     """Return LightGBM's fit arguments for watching the held-out rows."""
     X, target = stopping.X, stopping.target
     if target.n_classes is not None:
-        # LightGBM refuses classes that it was not trained on.
-        known = np.flatnonzero(np.isin(target.y, sample.target.y))
+        # The loss of classes that no row of weight has is of no use.
+        weight = sample.target.sample_weight
+        y = sample.target.y if weight is None else sample.target.y[weight > 0]
+        known = np.flatnonzero(np.isin(target.y, y))
         X, target = X[known], target.take(known)
     if X.shape[0] == 0:
         X, target = sample.X.copy(), sample.target  # LightGBM warns of the training rows themselves

@@ -13,6 +13,7 @@ from sklearn.metrics import log_loss
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.tree import DecisionTreeClassifier
 
 from deepforest.boosted import BoostedClassifier, BoostedRegressor
 from deepforest.crossfit import Table, cross_fit
@@ -257,6 +258,25 @@ def test_lightgbm_takes_a_class_that_only_the_held_out_rows_have(early):
     [fitted] = cross_fit([("boosted", estimator)], table, splits, seeds=[0], n_jobs=None)
     assert fitted.held_out[0, 2] < 1e-12
     np.testing.assert_allclose(fitted.held_out.sum(axis=1), 1, rtol=1e-5)
+
+
+def test_xgboost_takes_it_too():
+    class Strict(DecisionTreeClassifier):
+        """As much of XGBoost's classifier as is needed."""
+
+        __module__ = "xgboost.sklearn"
+
+        def fit(self, X, y, sample_weight=None):
+            assert np.array_equal(np.unique(y), np.arange(y.max() + 1))
+            return super().fit(X, y, sample_weight)
+
+    X, y = noisy_classes(n_classes=3)
+    y[y == 1], y[0] = 3, 1
+    table = Table(X, Target(y, None, 4))
+    splits = make_splits(3, X, table.target, None, 0)
+    [fitted] = cross_fit([("strict", Strict())], table, splits, seeds=[0], n_jobs=None)
+    assert all(len(model.classes_) == 4 for model in fitted.models)
+    assert fitted.held_out[0, 1] == 0
 
 
 @pytest.mark.parametrize("weighted", [False, True])
