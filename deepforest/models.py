@@ -24,6 +24,8 @@ from deepforest.target import Rows, Target, Vectors
 
 STEADY_ROUNDS = 150
 """LightGBM's steps grow after so many rounds (docs/default.md)."""
+LONGEST_STEP = 3
+"""To so many times the learning rate at most."""
 
 
 class Sample(NamedTuple):
@@ -212,7 +214,7 @@ def _longer_steps(estimator: BaseEstimator) -> list[Any]:
     if parameters["boosting_type"] != "gbdt" or parameters["learning_rate"] != rate:
         return []
     grown = import_lightgbm().reset_parameter(
-        learning_rate=lambda r: rate * max(1.0, r / STEADY_ROUNDS)
+        learning_rate=lambda r: rate * min(max(1.0, r / STEADY_ROUNDS), LONGEST_STEP)
     )
     return [grown]
 
