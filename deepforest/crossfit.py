@@ -148,6 +148,8 @@ def cross_fit(
     ------
     TimeUp
         If the deadline passed before all models were begun.
+    ValueError
+        If an estimator says NaN or infinity of a held-out row.
     """
     tasks: list[_Task] = []
     for i, (_, estimator) in enumerate(estimators):
@@ -194,6 +196,12 @@ def cross_fit(
         else:
             parts = [(task.fold[1], next(said)) for task, _ in own if task.fold is not None]
             result.append(CrossFitted([model for _, model in own], _assembled(data, parts)))
+    for (name, _), of_one in zip(estimators, result, strict=True):
+        if not np.isfinite(of_one.held_out).all():
+            raise ValueError(
+                f"estimators: what {name!r} says of held-out rows is not finite. Scale what it is "
+                "given in a pipeline, or leave it out."
+            )
     return result
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, clone
 from sklearn.dummy import DummyClassifier, DummyRegressor
+from sklearn.ensemble import BaggingClassifier
 from sklearn.utils.validation import has_fit_parameter
 
 from deepforest.boosted import is_lightgbm, read_model
@@ -43,7 +44,7 @@ class Sample(NamedTuple):
 
     def of_output(self, k: int) -> "Sample":
         """Return the rows with one of several targets."""
-        return Sample(self.X, self.target.of_output(k), self.codes)
+        return Sample(self.X, self.target.of_output(k), self.codes, self.categorical)
 
 
 def stops_early(estimator: BaseEstimator) -> bool:
@@ -71,6 +72,8 @@ def gives_out_of_bag_votes(
         return False
     if is_engine_forest(estimator):
         return True  # see `bags.rows_in_bag`
+    if isinstance(estimator, BaggingClassifier):
+        return False  # it adds up votes without asking which classes a bag had
     if parameters.get("class_weight") not in (None, "balanced_subsample"):
         return False
     return weight is None or bool(np.ptp(weight[weight > 0]) == 0)
@@ -197,8 +200,10 @@ def _fit_watched(
         **_stopping_arguments(sample, stopping),
     )
     estimator.set_params(**patience)
-    if watch.best_iteration is not None:
-        estimator.booster_.best_iteration = watch.best_iteration
+    booster = estimator.booster_
+    # LightGBM stops no boosting that drops trees ("dart"): all its rounds count.
+    best = watch.best_iteration
+    booster.best_iteration = booster.current_iteration() if best is None else best
     return estimator
 
 
@@ -211,7 +216,8 @@ def _longer_steps(estimator: BaseEstimator) -> list[Any]:
     """
     parameters = estimator.get_params(deep=False)
     rate = 0.1
-    if parameters["boosting_type"] != "gbdt" or parameters["learning_rate"] != rate:
+    boosting = {parameters.get(name, "gbdt") for name in ("boosting_type", "boosting", "boost")}
+    if boosting != {"gbdt"} or parameters["learning_rate"] != rate:
         return []
     grown = import_lightgbm().reset_parameter(
         learning_rate=lambda r: rate * min(max(1.0, r / STEADY_ROUNDS), LONGEST_STEP)

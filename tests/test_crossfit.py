@@ -12,6 +12,7 @@ from sklearn import config_context, get_config
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier, RandomForestRegressor
 from sklearn.model_selection import RepeatedKFold, TimeSeriesSplit
+from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 
 from deepforest.crossfit import Table, cross_fit, mean_vectors
@@ -242,3 +243,12 @@ def test_forests_leave_the_warning_filters_as_they_were():
     for _ in range(5):
         HistForestClassifier(20, n_jobs=2, oob_score=True, random_state=0).fit(X, y).predict(X)
     assert warnings.filters == before
+
+
+def test_class_vectors_that_are_not_finite_are_an_error_with_the_estimators_name():
+    X, y = np.ones((30, 1)), np.arange(30) % 2  # no variance, by which GaussianNB divides
+    table = Table(X, Target(y, None, 2))
+    splits = make_splits(3, X, table.target, None, 0)
+    layer = [("naive", GaussianNB())]
+    with pytest.raises(ValueError, match=r"'naive'.*not finite"), np.errstate(all="ignore"):
+        cross_fit(layer, table, splits, seeds=[0], n_jobs=None)

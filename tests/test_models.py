@@ -7,7 +7,7 @@ import lightgbm
 import numpy as np
 import pytest
 from sklearn.dummy import DummyClassifier
-from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
+from sklearn.ensemble import BaggingClassifier, ExtraTreesClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import log_loss
 from sklearn.neighbors import KNeighborsClassifier
@@ -167,6 +167,29 @@ def test_boosting_that_drops_trees_scales_them_itself():
     found = shrinkages(grown(0.1, n_estimators=160, boosting_type="dart"))
     assert len(found) == 159
     assert found.max() <= 0.1
+
+
+@pytest.mark.filterwarnings("ignore:Early stopping is not available in dart mode")
+@pytest.mark.parametrize("name", ["boosting_type", "boosting"])
+def test_boosting_that_drops_trees_keeps_all_its_rounds(name):
+    X, y = noisy_classes()
+    table = Table(X, Target(y, None, 3))
+    splits = make_splits(3, X, table.target, None, 0)
+    estimator = registered_lightgbm("classification", n_estimators=12, **{name: "dart"})
+    [fitted] = cross_fit([("dart", estimator)], table, splits, seeds=[0], n_jobs=None)
+    assert [len(model.trees.roots) for model in fitted.models] == [3 * 12] * 3
+
+
+def test_bagging_is_not_asked_for_its_votes():
+    # Its bags may lack classes, whose votes scikit-learn then adds to those of others.
+    X, y = noisy_classes(n_classes=2)
+    y[:], y[7] = 0, 1
+    assert not gives_out_of_bag_votes(BaggingClassifier(oob_score=True))
+    table = Table(X, Target(y, None, 2))
+    splits = make_splits(3, X, table.target, None, 0)
+    bagging = BaggingClassifier(KNeighborsClassifier(3), n_estimators=5)
+    [fitted] = cross_fit([("bagging", bagging)], table, splits, seeds=[0], n_jobs=None)
+    assert fitted.held_out[:, 1].mean() < 0.05
 
 
 def test_a_folds_own_labels_do_not_change_its_held_out_vectors():

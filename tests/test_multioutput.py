@@ -3,6 +3,7 @@
 import pickle
 
 import numpy as np
+import pandas as pd
 import pytest
 from lightgbm import LGBMRegressor
 from naive import greedy_loss
@@ -170,6 +171,20 @@ def test_each_target_has_rounds_of_its_own_by_the_other_folds():
     for k in range(3):
         [alone] = cross_fit(boosted, Table(X, target.of_output(k)), splits, seeds=[5], n_jobs=1)
         np.testing.assert_array_equal(both.held_out[:, k], alone.held_out[:, 0])
+
+
+def test_each_target_is_told_of_the_categories():
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=40)
+    kinds = rng.integers(0, 40, 800)
+    X = pd.DataFrame({"kind": [f"k{i:02d}" for i in kinds], "noise": rng.normal(size=800)})
+    y = values[kinds]
+    layer = [("boosted", LGBMRegressor(n_estimators=20, num_leaves=8, verbosity=-1))]
+    one, two = (
+        CascadeForestRegressor(layer, max_layers=1, cv=3, random_state=0).fit(X, target)
+        for target in (y, np.column_stack([y, y]))
+    )
+    np.testing.assert_allclose(two.layer_scores_, one.layer_scores_)
 
 
 def test_no_held_out_value_comes_from_a_model_that_saw_the_row():
