@@ -30,6 +30,7 @@ from deepforest.categories import Columns, check_categories
 from deepforest.class_weights import (
     ClassWeight,
     check_class_weight,
+    check_member_weights,
 )
 from deepforest.combine import COMBINATIONS, Combine
 from deepforest.composition import NamedEstimatorsMixin
@@ -180,6 +181,7 @@ class CascadeForestBase(SaveMixin, NamedEstimatorsMixin, BaseEstimator):
         classes = self._classes()
         if classes is not None:
             check_scores_classes(scorer, classes)
+            check_member_weights(self._layers()[0], classes)
         else:
             check_scores_targets(scorer, target.width)
         seed = self._seed()

@@ -1,9 +1,11 @@
 """Weights of classes, which multiply the weights of rows."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
 from sklearn.utils.class_weight import compute_class_weight
 
 ClassWeight = dict[Any, float] | str | None
@@ -18,6 +20,26 @@ def check_class_weight(class_weight: ClassWeight) -> None:
             f"class_weight={class_weight!r} must be 'balanced', a dict with a weight for each "
             "class, such as {0: 1, 1: 5}, or None."
         )
+
+
+def check_member_weights(
+    estimators: Sequence[tuple[str, BaseEstimator]], classes: NDArray[Any]
+) -> None:
+    """Raise a ValueError where an estimator of a layer weighs labels by a dict.
+
+    Estimators are trained on the numbers 0 to K-1 of the classes (K,): a dict is right where these
+    are the labels.
+    """
+    if np.array_equal(classes, np.arange(len(classes))):
+        return
+    for name, estimator in estimators:
+        for parameter, value in estimator.get_params(deep=True).items():
+            if parameter.rpartition("__")[2] == "class_weight" and isinstance(value, dict):
+                raise ValueError(
+                    f"estimators: class_weight={value!r} of {name!r} cannot be used, because "
+                    f"estimators are trained on the numbers 0 to {len(classes) - 1} of the "
+                    "classes: use the class_weight of a cascade, or sample_weight."
+                )
 
 
 def class_weights(

@@ -28,6 +28,7 @@ from deepforest._validation import (
     check_values,
     unchanged_on_error,
 )
+from deepforest.class_weights import check_member_weights
 from deepforest.composition import NamedEstimatorsMixin
 from deepforest.crossfit import Keep, cross_fit, keep_nothing, mean_vectors
 from deepforest.estimators import NamedEstimators, Task, default_scan_estimators
@@ -223,6 +224,8 @@ class MultiGrainedScanner(SaveMixin, NamedEstimatorsMixin, TransformerMixin, Bas
             labels = check_targets("y", y)
             check_same_length(arrays, y=labels, groups=groups)
             target = self._encode(labels, check_sample_weight(sample_weight, len(arrays)))
+            if self.classes_ is not None:
+                check_member_weights(self.estimators or (), self.classes_)
             seed = int(check_seed(self.random_state).randint(np.iinfo(np.int32).max))
             splits = make_splits(self.cv, arrays, target, groups, seed)
             return self._fit_grains(arrays, target, splits, seed, side_by_side=True)[0]

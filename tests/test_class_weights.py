@@ -3,10 +3,16 @@
 import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, balanced_accuracy_score
+from sklearn.pipeline import make_pipeline
 from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.class_weight import compute_sample_weight
 
-from deepforest import CascadeForestClassifier, GCForestClassifier, HistForestClassifier
+from deepforest import (
+    CascadeForestClassifier,
+    GCForestClassifier,
+    HistForestClassifier,
+    MultiGrainedScanner,
+)
 from deepforest.class_weights import class_weights
 
 LETTERS = np.array(list("abbccccd"))
@@ -73,6 +79,17 @@ def test_they_are_weights_of_rows_in_all_of_the_cascade(kind, class_weight):
     np.testing.assert_array_equal(by_class.predict_proba(X), by_row.predict_proba(X))
     without = KINDS[kind]().fit(X, y, weight)
     assert np.abs(without.predict_proba(X) - by_row.predict_proba(X)).max() > 0.05
+
+
+@pytest.mark.parametrize("kind", [CascadeForestClassifier, MultiGrainedScanner])
+def test_an_estimators_own_weights_by_label_are_refused_unless_labels_are_numbers(kind):
+    X, numbers = np.random.default_rng(0).normal(size=(30, 4)), np.arange(30) % 3
+    layer = [("tree", make_pipeline(DecisionTreeClassifier(class_weight={1: 5.0})))]
+    settings = {"windows": [(2,)]} if kind is MultiGrainedScanner else {"max_layers": 1}
+    kind(estimators=layer, cv=3, **settings).fit(X, numbers)
+    for labels in (numbers + 1, np.array(["a", "b", "c"])[numbers]):
+        with pytest.raises(ValueError, match=r"'tree' cannot be used.*0 to 2"):
+            kind(estimators=layer, cv=3, **settings).fit(X, labels)
 
 
 def test_the_score_on_rows_of_the_users_own_counts_them_by_class_too():
