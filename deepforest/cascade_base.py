@@ -181,7 +181,7 @@ class CascadeForestBase(SaveMixin, NamedEstimatorsMixin, BaseEstimator):
         classes = self._classes()
         if classes is not None:
             check_scores_classes(scorer, classes)
-            check_member_weights(self._layers()[0], classes)
+            check_member_weights(self.estimators or (), classes)
         else:
             check_scores_targets(scorer, target.width)
         seed = self._seed()

@@ -224,8 +224,6 @@ class MultiGrainedScanner(SaveMixin, NamedEstimatorsMixin, TransformerMixin, Bas
             labels = check_targets("y", y)
             check_same_length(arrays, y=labels, groups=groups)
             target = self._encode(labels, check_sample_weight(sample_weight, len(arrays)))
-            if self.classes_ is not None:
-                check_member_weights(self.estimators or (), self.classes_)
             seed = int(check_seed(self.random_state).randint(np.iinfo(np.int32).max))
             splits = make_splits(self.cv, arrays, target, groups, seed)
             return self._fit_grains(arrays, target, splits, seed, side_by_side=True)[0]
@@ -287,6 +285,8 @@ class MultiGrainedScanner(SaveMixin, NamedEstimatorsMixin, TransformerMixin, Bas
         """
         estimators = self._estimators(target.task)
         check_nan(arrays, estimators, name="estimators")
+        if self.classes_ is not None:
+            check_member_weights(estimators, self.classes_)
         self.input_shape_ = arrays.shape[1:]
         self._prior = target.prior()
         layouts = lay_grains(self._settings(), self.input_shape_)

@@ -81,15 +81,23 @@ def test_they_are_weights_of_rows_in_all_of_the_cascade(kind, class_weight):
     assert np.abs(without.predict_proba(X) - by_row.predict_proba(X)).max() > 0.05
 
 
-@pytest.mark.parametrize("kind", [CascadeForestClassifier, MultiGrainedScanner])
-def test_an_estimators_own_weights_by_label_are_refused_unless_labels_are_numbers(kind):
+@pytest.mark.parametrize(
+    ("kind", "parameter", "settings"),
+    [
+        (CascadeForestClassifier, "estimators", {"max_layers": 1}),
+        (MultiGrainedScanner, "estimators", {"windows": [(2,)]}),
+        (GCForestClassifier, "scan_estimators", {"windows": [(2,)], "max_layers": 1}),
+    ],
+)
+def test_an_estimators_own_weights_by_label_are_refused_unless_labels_are_numbers(
+    kind, parameter, settings
+):
     X, numbers = np.random.default_rng(0).normal(size=(30, 4)), np.arange(30) % 3
     layer = [("tree", make_pipeline(DecisionTreeClassifier(class_weight={1: 5.0})))]
-    settings = {"windows": [(2,)]} if kind is MultiGrainedScanner else {"max_layers": 1}
-    kind(estimators=layer, cv=3, **settings).fit(X, numbers)
+    model = kind(**{parameter: layer}, cv=3, **settings).fit(X, numbers)
     for labels in (numbers + 1, np.array(["a", "b", "c"])[numbers]):
         with pytest.raises(ValueError, match=r"'tree' cannot be used.*0 to 2"):
-            kind(estimators=layer, cv=3, **settings).fit(X, labels)
+            model.fit(X, labels)
 
 
 def test_the_score_on_rows_of_the_users_own_counts_them_by_class_too():
