@@ -151,7 +151,7 @@ def check_labels(name: str, y: Any) -> NDArray[Any]:
             "for each column, as sklearn.multioutput.MultiOutputClassifier does."
         )
     labels: NDArray[Any] = column_or_1d(y, warn=True)
-    assert_all_finite(labels, input_name=name)
+    _check_all_given(name, labels)
     return labels
 
 
@@ -163,8 +163,20 @@ def check_targets(name: str, y: Any) -> NDArray[Any]:
     targets: NDArray[Any] = np.asarray(y)
     if targets.ndim != 2 or targets.shape[1] == 1:
         targets = column_or_1d(y, warn=True)
-    assert_all_finite(targets, input_name=name)
+    _check_all_given(name, targets)
     return targets
+
+
+def _check_all_given(name: str, targets: NDArray[Any]) -> None:
+    """Raise a ValueError where a label or value is missing, NaN or infinite."""
+    if targets.dtype == object:
+        for place, target in np.ndenumerate(targets):
+            if target is None or type(target).__name__ in ("NAType", "NaTType"):
+                raise ValueError(
+                    f"{name} has no value in row {place[0]} ({target!r}): leave such rows out, or "
+                    "give them a class of their own."
+                )
+    assert_all_finite(targets, input_name=name)
 
 
 def check_values(name: str, y: NDArray[Any]) -> NDArray[np.float64]:

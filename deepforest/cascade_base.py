@@ -32,6 +32,7 @@ from deepforest.class_weights import (
     check_class_weight,
     check_member_weights,
 )
+from deepforest.column_parameters import check_column_parameters
 from deepforest.combine import COMBINATIONS, Combine
 from deepforest.composition import NamedEstimatorsMixin
 from deepforest.crossfit import Keep, keep_nothing
@@ -160,7 +161,7 @@ class CascadeForestBase(SaveMixin, NamedEstimatorsMixin, BaseEstimator):
                 f"{type(self).__name__} requires y to be passed, but the target y is None."
             )
         categorical = self._categorical_columns()
-        check_categories(self._layers()[0], categorical)
+        check_categories(self._layers()[0], X, categorical)
         y = self._check_y("y", y)
         check_same_length(X, y=y, groups=groups)
         target = self._encode(y, check_sample_weight(sample_weight, X.shape[0]))
@@ -197,6 +198,8 @@ class CascadeForestBase(SaveMixin, NamedEstimatorsMixin, BaseEstimator):
             sample = Sample(X, target, None, categorical)
             keep = open_checkpoint(self, sample, data, seed)
         grains = self._fit_grains(X, target, splits, seed, keep)
+        for grain in grains:
+            check_column_parameters(self.estimators or (), grain.shape[1])
         validation = None
         if X_val is not None:
             walk = Walk(self._transform_grains(X_val), self.n_jobs)

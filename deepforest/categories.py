@@ -15,17 +15,19 @@ from deepforest.forest import HistForestClassifier, HistForestRegressor
 Columns = NDArray[np.intp]
 NONE_CATEGORICAL: Columns = np.empty(0, dtype=np.intp)
 
-TOLD_BY_PARAMETER = (
-    HistForestClassifier,
-    HistForestRegressor,
-    HistGradientBoostingClassifier,
-    HistGradientBoostingRegressor,
-)
+HIST_GRADIENT_BOOSTING = (HistGradientBoostingClassifier, HistGradientBoostingRegressor)
+TOLD_BY_PARAMETER = (HistForestClassifier, HistForestRegressor, *HIST_GRADIENT_BOOSTING)
 LIGHTGBM_NAMES = ("categorical_feature", "cat_feature", "categorical_column", "cat_column")
 
 
-def check_categories(estimators: Sequence[tuple[str, BaseEstimator]], columns: Columns) -> None:
-    """Raise a ValueError that names the estimators which would take categories for numbers."""
+def check_categories(
+    estimators: Sequence[tuple[str, BaseEstimator]], X: NDArray[Any], columns: Columns
+) -> None:
+    """Raise a ValueError that names the estimators which cannot take the categories of X.
+
+    That is those which would take them for numbers, and scikit-learn's boosting where they are
+    too many.
+    """
     if not len(columns):
         return
     refusing = [label for label, estimator in estimators if not _takes_categories(estimator)]
@@ -37,6 +39,30 @@ def check_categories(estimators: Sequence[tuple[str, BaseEstimator]], columns: C
             "make_column_transformer((OneHotEncoder(handle_unknown='ignore'), columns), "
             "remainder='passthrough'), or give X numbers in place of the categories."
         )
+    for label, estimator in estimators:
+        if isinstance(estimator, HIST_GRADIENT_BOOSTING):
+            _check_few_categories(label, estimator, X, columns)
+
+
+def _check_few_categories(
+    label: str, estimator: BaseEstimator, X: NDArray[Any], columns: Columns
+) -> None:
+    """Raise a ValueError where a column has more categories than scikit-learn's boosting takes.
+
+    It is told of columns unless the user has told it of some.
+    """
+    told = estimator.categorical_features
+    if told is not None and not isinstance(told, str):
+        return
+    for column in columns:
+        values = X[:, column]
+        n_categories = len(np.unique(values[~np.isnan(values)]))
+        if n_categories > estimator.max_bins:
+            raise ValueError(
+                f"X has {n_categories} categories in column {column}, but {label!r} of estimators "
+                f"({type(estimator).__name__}) takes {estimator.max_bins} at most: put LightGBM or "
+                "a forest in its place, or give X numbers in place of the categories."
+            )
 
 
 def _takes_categories(estimator: BaseEstimator) -> bool:

@@ -34,12 +34,27 @@ def check_member_weights(
         return
     for name, estimator in estimators:
         for parameter, value in estimator.get_params(deep=True).items():
-            if parameter.rpartition("__")[2] == "class_weight" and isinstance(value, dict):
+            if _weighs_labels(parameter, value):
                 raise ValueError(
                     f"estimators: class_weight={value!r} of {name!r} cannot be used, because "
                     f"estimators are trained on the numbers 0 to {len(classes) - 1} of the "
                     "classes: use the class_weight of a cascade, or sample_weight."
                 )
+
+
+def without_absent_classes(estimator: BaseEstimator, y: NDArray[np.intp]) -> None:
+    """Take classes that y (n,) lacks out of the dicts by which an unfitted estimator weighs them.
+
+    scikit-learn refuses a weight of a class that it does not see, and a fold may lack a rare one.
+    """
+    for parameter, value in estimator.get_params(deep=True).items():
+        if _weighs_labels(parameter, value):
+            present = {label: weight for label, weight in value.items() if np.any(y == label)}
+            estimator.set_params(**{parameter: present})
+
+
+def _weighs_labels(parameter: str, value: Any) -> bool:
+    return parameter.rpartition("__")[2] == "class_weight" and isinstance(value, dict)
 
 
 def class_weights(

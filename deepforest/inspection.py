@@ -90,7 +90,8 @@ class LayerScoreDisplay:
         """
         ax = _axes(ax)
         depth = np.arange(1, len(self.layer_scores) + 1)
-        self.line_ = ax.plot(depth, self.layer_scores, **{"marker": "o", **line})[0]
+        line = {"marker": "o", "clip_on": False, **line}
+        self.line_ = ax.plot(depth, self.layer_scores, **line)[0]
         dropped = depth > self.n_layers
         ax.plot(
             depth[dropped],
@@ -99,7 +100,10 @@ class LayerScoreDisplay:
             marker=self.line_.get_marker(),
             color=self.line_.get_color(),
             markerfacecolor=ax.get_facecolor(),
+            clip_on=self.line_.get_clip_on(),
         )
+        if np.all(self.layer_scores <= 1) and ax.get_ylim()[1] > 1:
+            ax.set_ylim(top=1)  # there is no accuracy above it
         ax.set_xticks(depth)
         ax.set_xlabel("layer (hollow: grown, but not kept)" if dropped.any() else "layer")
         ax.set_ylabel(f"held-out {self.score_name}")

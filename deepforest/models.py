@@ -13,11 +13,14 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, clone
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.ensemble import BaggingClassifier
+from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import has_fit_parameter
 
 from deepforest.boosted import is_lightgbm, read_model
 from deepforest.categories import NONE_CATEGORICAL, Columns, tell_categories
+from deepforest.class_weights import without_absent_classes
 from deepforest.coding import CodedTable
+from deepforest.column_parameters import add_entries
 from deepforest.estimators import import_lightgbm
 from deepforest.forest import HistForestClassifier, HistForestRegressor
 from deepforest.multioutput import ModelPerTarget, takes_several_targets
@@ -101,7 +104,8 @@ def fit_model(
     targets and the estimator takes one, each gets a model of its own.
     """
     X, (y, weight, n_classes) = sample.X, sample.target
-    if weight is not None and not has_fit_parameter(estimator, "sample_weight"):
+    weight_argument = _weight_argument(estimator)
+    if weight is not None and weight_argument is None:
         raise ValueError(
             f"sample_weight or class_weight was passed, but {type(estimator).__name__} takes no "
             "sample_weight: leave that estimator out, or fit without weights."
@@ -117,11 +121,14 @@ def fit_model(
         )
     if sample.codes is not None and takes_shared_codes(estimator):
         return estimator._fit_coded(sample.codes, y, weight)
+    add_entries(estimator, X.shape[1])
     arguments = tell_categories(estimator, sample.categorical)
     if _numbers_classes(estimator):
         sample = _with_every_class(sample)
-    if sample.target.sample_weight is not None:
-        arguments["sample_weight"] = sample.target.sample_weight
+    elif n_classes is not None:
+        without_absent_classes(estimator, y)
+    if weight_argument is not None and sample.target.sample_weight is not None:
+        arguments[weight_argument] = sample.target.sample_weight
     if stops_early(estimator):
         if stopping is None:
             raise ValueError(
@@ -132,12 +139,23 @@ def fit_model(
     return estimator.fit(sample.X, sample.target.y, **arguments)
 
 
+def _weight_argument(estimator: BaseEstimator) -> str | None:
+    """Return what `fit` calls the weights of rows: in a pipeline they go to its last step."""
+    if isinstance(estimator, Pipeline):
+        name, last = estimator.steps[-1]
+        within = None if last in (None, "passthrough") else _weight_argument(last)
+        return None if within is None else f"{name}__{within}"
+    return "sample_weight" if has_fit_parameter(estimator, "sample_weight") else None
+
+
 def _numbers_classes(estimator: BaseEstimator) -> bool:
     """Return whether the estimator goes wrong where the classes that it sees are not 0 to K-1.
 
     XGBoost refuses them. LightGBM numbers them anew, but takes the numbers of `eval_y` as they are
-    (4.7, its issue 7400).
+    (4.7, its issue 7400). So does a pipeline that ends in them.
     """
+    if isinstance(estimator, Pipeline):
+        return _numbers_classes(estimator.steps[-1][1])
     return type(estimator).__module__.partition(".")[0] in ("lightgbm", "xgboost")
 
 

@@ -113,6 +113,14 @@ def test_nan_in_y(kind):
     assert_refused(kind, "y contains NaN", y=y)
 
 
+@all_kinds
+@pytest.mark.parametrize("absent", [None, pd.NA, pd.NaT])
+def test_rows_without_a_label_or_value(kind, absent):
+    y = np.array(["a", "b"] * 12, dtype=object)
+    y[5] = absent
+    assert_refused(kind, rf"y has no value in row 5 \({absent!r}\): leave such rows out", y=y)
+
+
 @pytest.mark.parametrize("kind", ["cascade", "gcforest", "scanner"])
 def test_labels_of_two_columns(kind):
     message = r"y has shape \(24, 2\), but classes are one label a row.*MultiOutputClassifier"

@@ -337,6 +337,23 @@ def test_more_categories_than_codes():
     assert np.isfinite(model.fit(frame, y).predict_proba(frame)).all()
 
 
+def test_more_categories_than_scikit_learns_boosting_takes():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"a": rng.normal(size=900), "b": rng.choice([*map(str, range(400))], 900)})
+    y = rng.integers(0, 2, 900)
+    boosted = HistGradientBoostingClassifier(max_iter=2)
+    model = CascadeForestClassifier([("hist", boosted)], max_layers=1)
+    n = frame["b"].nunique()
+    with pytest.raises(ValueError, match=rf"{n} categories in column 1, but 'hist'.*255.*LightGBM"):
+        model.fit(frame, y)
+    assert not hasattr(model, "layers_")
+    few = frame.assign(b=frame["b"].str[:2])
+    model.fit(few, y)
+    told = model.set_params(hist__categorical_features=[0])
+    with pytest.raises(ValueError, match="Categorical feature"):
+        told.fit(frame, y)
+
+
 def test_estimators_that_would_take_categories_for_numbers_are_refused():
     frame, y, _ = people()
     layer = [("forest", HistForestClassifier(5)), ("other", RandomForestClassifier(20))]

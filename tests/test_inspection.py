@@ -54,6 +54,17 @@ def scanning(shape, windows, n=40):
     return forest.fit(X, y), X[0]
 
 
+@pytest.mark.parametrize("scores", [(0.97, 0.97), (0.9, 1.0), (-0.3, -0.2)])
+def test_no_score_is_drawn_above_one(scores):
+    display = LayerScoreDisplay.from_estimator(grown(*scores))
+    bottom, top = display.ax_.get_ylim()
+    assert bottom < min(scores) <= max(scores) <= top <= 1
+
+
+def test_scores_above_one_are_drawn():
+    assert LayerScoreDisplay.from_estimator(grown(2.0, 3.0)).ax_.get_ylim()[1] > 3
+
+
 def test_scores_by_layer():
     cascade = grown(0.5, 0.75, 0.6)
     display = LayerScoreDisplay.from_estimator(cascade, label="trees")

@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import log_loss
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import MaxAbsScaler, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from deepforest.boosted import BoostedClassifier, BoostedRegressor
@@ -283,7 +283,8 @@ def test_lightgbm_takes_a_class_that_only_the_held_out_rows_have(early):
     np.testing.assert_allclose(fitted.held_out.sum(axis=1), 1, rtol=1e-5)
 
 
-def test_xgboost_takes_it_too():
+@pytest.mark.parametrize("in_pipeline", [False, True])
+def test_xgboost_takes_it_too(in_pipeline):
     class Strict(DecisionTreeClassifier):
         """As much of XGBoost's classifier as is needed."""
 
@@ -297,7 +298,8 @@ def test_xgboost_takes_it_too():
     y[y == 1], y[0] = 3, 1
     table = Table(X, Target(y, None, 4))
     splits = make_splits(3, X, table.target, None, 0)
-    [fitted] = cross_fit([("strict", Strict())], table, splits, seeds=[0], n_jobs=None)
+    estimator = make_pipeline(StandardScaler(), Strict()) if in_pipeline else Strict()
+    [fitted] = cross_fit([("strict", estimator)], table, splits, seeds=[0], n_jobs=None)
     assert all(len(model.classes_) == 4 for model in fitted.models)
     assert fitted.held_out[0, 1] == 0
 
@@ -343,10 +345,42 @@ def test_weights_for_an_estimator_that_takes_none_are_an_error_that_names_it():
         fit_model(KNeighborsClassifier(), sample)
 
 
-def test_weights_reach_the_estimator():
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        Ridge(),
+        make_pipeline(MaxAbsScaler(), Ridge()),
+        make_pipeline(MaxAbsScaler(), make_pipeline(MaxAbsScaler(), Ridge())),
+    ],
+)
+def test_weights_reach_the_estimator(estimator):
     X = np.array([[0.0], [0.0]])
     target = Target(np.array([0.0, 1.0]), np.array([1.0, 3.0]), None)
-    assert fit_model(Ridge(), Sample(X, target)).predict(X).tolist() == [0.75, 0.75]
+    assert fit_model(estimator, Sample(X, target)).predict(X).tolist() == [0.75, 0.75]
+
+
+@pytest.mark.parametrize("last", [KNeighborsClassifier(), "passthrough"])
+def test_a_pipeline_takes_no_weights_if_its_last_step_does_not(last):
+    X, y = noisy_classes(12)
+    sample = Sample(X, Target(y, np.ones(12), 3))
+    with pytest.raises(ValueError, match=r"sample_weight.*Pipeline"):
+        fit_model(make_pipeline(StandardScaler(), last), sample)
+
+
+def test_an_estimators_weights_of_classes_that_a_fold_lacks_are_left_out():
+    X, y = noisy_classes(30)
+    y[0] = 3  # its only member
+    table = Table(X, Target(y, None, 4))
+    splits = make_splits(3, X, table.target, None, 0)
+    weights = {0: 1.0, 1: 2.0, 2: 1.0, 3: 5.0}
+    layer = [
+        ("alone", LogisticRegression(class_weight=weights)),
+        ("in_pipeline", make_pipeline(StandardScaler(), LogisticRegression(class_weight=weights))),
+    ]
+    for fitted in cross_fit(layer, table, splits, seeds=[0, 1], n_jobs=None):
+        np.testing.assert_allclose(fitted.held_out.sum(axis=1), 1, rtol=1e-5)
+        assert fitted.held_out[0, 3] == 0
+    assert layer[0][1].class_weight == weights
 
 
 def test_values_are_vectors_of_length_one():
