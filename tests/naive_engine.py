@@ -42,11 +42,26 @@ def divisions(codes, keeps_missing=False, is_categorical=False):
                 yield left
 
 
+def gain_by_chance(codes, y, w, n_classes=None):
+    """What sets of these categories would gain in the mean if they had no bearing on the target."""
+    if n_classes is None:
+        impurity = (w[:, None] * y**2).sum() - target_score(y, w)
+    else:
+        impurity = w.sum() - score(y, w, n_classes)
+    return impurity * (len(set(codes.tolist())) - 1) / (len(codes) - 1)
+
+
+def compared_score(left, codes, y, w, n_classes=None, is_categorical=False, **_):
+    """The score by which a split on these codes is compared with others."""
+    said = split_score(left, y, w, n_classes)
+    return max(said - gain_by_chance(codes, y, w, n_classes), 0.0) if is_categorical else said
+
+
 def best_score(codes, y, w, n_classes=None, min_leaf=1, **kind):
     """The best score of all splits on these codes, or None."""
     return max(
         (
-            split_score(left, y, w, n_classes)
+            compared_score(left, codes, y, w, n_classes, **kind)
             for left in divisions(codes, **kind)
             if min_leaf <= left.sum() <= len(left) - min_leaf
         ),

@@ -175,6 +175,28 @@ def test_rows_never_out_of_bag_get_the_prior():
     assert (np.isclose(values.oob_prediction_, 0.3)).sum() >= 3
 
 
+@pytest.mark.parametrize("Forest", FORESTS)
+def test_categories_that_say_nothing_are_seldom_split_on(Forest):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(600, 4))
+    y = (X[:, 0] + X[:, 1] + 0.5 * rng.normal(size=600) > 0).astype(int)
+    X[:, 3] = rng.integers(0, 200, 600)  # three rows of each, such as a name or a street
+    forest = Forest(50, categorical_features=[3], max_features=2, random_state=0).fit(X, y)
+    # Column 2 is of no use, either.
+    assert forest.feature_importances_[3] < 1.5 * forest.feature_importances_[2]
+
+
+@pytest.mark.parametrize("Forest", FORESTS)
+def test_categories_that_say_much_are_split_on_however_many(Forest):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(600, 4))
+    X[:, 3] = rng.integers(0, 100, 600)
+    y = (X[:, 3] * 37 % 11 > 5).astype(int)
+    forest = Forest(50, categorical_features=[3], random_state=0).fit(X[:400], y[:400])
+    assert forest.feature_importances_[3] > 0.8
+    assert forest.score(X[400:], y[400:]) > 0.7
+
+
 def test_weights_equal_repeated_rows_without_bootstrap():
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(150, 4)).round(1), rng.integers(0, 3, 150)

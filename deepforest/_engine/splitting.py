@@ -48,7 +48,12 @@ from deepforest._engine.lanes import (
     where,
 )
 from deepforest._engine.random import INLINED, KERNEL, ONCE, RandomState
-from deepforest._engine.splitting_sets import is_open_set, keep_sets, order_by_classes
+from deepforest._engine.splitting_sets import (
+    impurity_of_classes,
+    is_open_set,
+    keep_sets,
+    order_by_classes,
+)
 
 # Steps that adding up takes for each code, and more for each two classes: see `plan_cuts`.
 STEPS = 7
@@ -229,7 +234,7 @@ def best_splits_classes(
                 best, cut = where(wide, score, best), where(wide, code, cut)
         keep_cuts(block, n, turn, best, cut)
     if any_set:
-        keep_sets(table, block, m, ranking)
+        keep_sets(table, n, block, m, impurity_of_classes(node.total, n_groups), ranking)
 
 
 @njit(**ONCE)

@@ -29,7 +29,12 @@ from deepforest._engine.dividing import Table
 from deepforest._engine.drawing import draw_cuts
 from deepforest._engine.lanes import WIDE, fill, load, store, where
 from deepforest._engine.random import INLINED, KERNEL, ONCE, RandomState
-from deepforest._engine.splitting_sets import is_open_set, keep_sets, order_by_targets
+from deepforest._engine.splitting_sets import (
+    impurity_of_targets,
+    is_open_set,
+    keep_sets,
+    order_by_targets,
+)
 
 # Steps that adding up takes for each code: see `plan_cuts`.
 STEPS = 17
@@ -127,7 +132,7 @@ def best_splits_targets(
             best, cut = where(wide, score, best), where(wide, code, cut)
         keep_cuts(block, n, turn, best, cut)
     if any_set:
-        keep_sets(table, block, m, ranking)
+        keep_sets(table, n, block, m, impurity_of_targets(node, n), ranking)
 
 
 @njit(**ONCE)
