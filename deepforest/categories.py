@@ -11,12 +11,18 @@ from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostin
 from sklearn.pipeline import Pipeline
 
 from deepforest.forest import HistForestClassifier, HistForestRegressor
+from deepforest.linear import ScaledLogisticRegression
 
 Columns = NDArray[np.intp]
 NONE_CATEGORICAL: Columns = np.empty(0, dtype=np.intp)
 
 HIST_GRADIENT_BOOSTING = (HistGradientBoostingClassifier, HistGradientBoostingRegressor)
-TOLD_BY_PARAMETER = (HistForestClassifier, HistForestRegressor, *HIST_GRADIENT_BOOSTING)
+TOLD_BY_PARAMETER = (
+    HistForestClassifier,
+    HistForestRegressor,
+    ScaledLogisticRegression,
+    *HIST_GRADIENT_BOOSTING,
+)
 LIGHTGBM_NAMES = ("categorical_feature", "cat_feature", "categorical_column", "cat_column")
 
 

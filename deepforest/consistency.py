@@ -66,6 +66,21 @@ def check_forest(forest: Any) -> None:
     _require(all(0 <= column < n_features for column in columns), "categories have no column")
 
 
+def check_linear(model: Any) -> None:
+    """Raise a ValueError unless there are coefficients for each term and class."""
+    _check_columns(model)
+    n_terms, n_sums = len(model.columns_), len(model.intercept_)
+    columns = model.columns_
+    _require(n_sums > 0, "there are no classes")
+    within = (columns >= 0) & (columns < model.n_features_in_)
+    _require(bool(within.all()), "a term has no column")
+    for values in (model.values_, model.center_, model.scale_):
+        _require(values.shape == (n_terms,), "a term has no values")
+    _require(model.coef_.shape == (n_sums, n_terms), "coefficients are not one a term")
+    n_classes = 2 if n_sums == 1 else n_sums
+    _require(model.classes_.shape == (n_classes,), "coefficients speak of other classes")
+
+
 def check_models(
     models: Sequence[Sequence[BaseEstimator]],
     n_columns: int,

@@ -13,6 +13,7 @@ from sklearn.linear_model import LogisticRegression, Ridge, SGDClassifier, SGDRe
 
 from deepforest._validation import check_choice, check_integer
 from deepforest.forest import HistForestClassifier, HistForestRegressor
+from deepforest.linear import ScaledLogisticRegression
 
 Task = Literal["classification", "regression"]
 NamedEstimators = list[tuple[str, BaseEstimator]]
@@ -106,6 +107,15 @@ def logistic_regression(task: Task, **parameters: Any) -> BaseEstimator:
     return LogisticRegression(**parameters)
 
 
+def scaled_logistic_regression(task: Task, **parameters: Any) -> BaseEstimator:
+    """Return logistic regression on scaled columns and indicators of categories."""
+    if task != "classification":
+        raise ValueError(
+            "scaled logistic regression is for classification: use 'ridge' for values."
+        )
+    return ScaledLogisticRegression(**parameters)
+
+
 def ridge(task: Task, **parameters: Any) -> BaseEstimator:
     """Return ridge regression, for values only."""
     if task != "regression":
@@ -131,6 +141,7 @@ ESTIMATORS: dict[str, Callable[..., BaseEstimator]] = {
     "hist_gradient_boosting": hist_gradient_boosting,
     "linear": linear,
     "logistic_regression": logistic_regression,
+    "scaled_logistic_regression": scaled_logistic_regression,
     "ridge": ridge,
     "sgd": sgd,
 }
@@ -160,6 +171,7 @@ class Preset(NamedTuple):
     folds: int  # of LightGBM
     boosts_randomly: tuple[Task, ...]  # a second LightGBM there, its thresholds drawn at random
     boosts_every_layer: tuple[Task, ...]  # for other tasks the first layer only
+    begins_linearly: tuple[Task, ...] = ()  # with a linear model in the first layer
 
 
 MOST_COLUMNS = 50  # more cost time, and trees that see the same are worth less (docs/default.md)
@@ -167,7 +179,7 @@ MOST_COLUMNS = 50  # more cost time, and trees that see the same are worth less 
 PRESETS = {
     "fast": Preset(100, 3, (), ()),
     "balanced": Preset(200, 5, ("regression",), ("regression",)),
-    "best": Preset(500, 5, TASKS, TASKS),
+    "best": Preset(500, 5, TASKS, TASKS, ("classification",)),
 }
 
 
@@ -180,13 +192,15 @@ def default_estimators(
     """Return the estimators that a cascade's first layer is made of by default.
 
     A random forest and extra-trees, whose out-of-bag votes cost nothing, and LightGBM,
-    cross-fitted in folds and stopped early, for values a second one with random thresholds.
+    cross-fitted in folds and stopped early, for values a second one with random thresholds. "best"
+    has a linear model besides for classes.
 
     Parameters
     ----------
     task : {"classification", "regression"}, default="classification"
     preset : {"fast", "balanced", "best"}, default="balanced"
         As a cascade has it. "best" has the second LightGBM for classes, too, "fast" for neither.
+        Cascades have its linear model in the first layer only.
     n_estimators : int, default=None
         Trees in each forest; None is 100 for "fast", 500 for "best", else 200. LightGBM's rounds
         are chosen by early stopping.
@@ -217,6 +231,8 @@ def default_estimators(
     ]
     if task in PRESETS[preset].boosts_randomly:
         layer.append(("lightgbm_random", lightgbm(task, extra_trees=True, **boosting)))
+    if task in PRESETS[preset].begins_linearly:
+        layer.append(("linear", scaled_logistic_regression(task)))
     return layer
 
 
@@ -237,9 +253,10 @@ def default_layers(
             if name.startswith("lightgbm"):
                 share = min(estimator.colsample_bytree, MOST_COLUMNS / n_columns)
                 estimator.set_params(colsample_bytree=share)
-    if task in PRESETS[preset].boosts_every_layer:
-        return [first]
-    return [first, [pair for pair in first if not pair[0].startswith("lightgbm")]]
+    boosts = task in PRESETS[preset].boosts_every_layer
+    only_first = "linear" if boosts else ("linear", "lightgbm")
+    later = [pair for pair in first if not pair[0].startswith(only_first)]
+    return [first] if len(later) == len(first) else [first, later]
 
 
 def default_scan_estimators(

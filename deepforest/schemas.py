@@ -36,6 +36,7 @@ from deepforest.forest import HistForestClassifier, HistForestRegressor
 from deepforest.gcforest import GCForestClassifier, GCForestRegressor
 from deepforest.grains import GrainLayout
 from deepforest.layer import CascadeLayer
+from deepforest.linear import ScaledLogisticRegression
 from deepforest.model_codecs import (
     decode_other_model,
     decode_other_template,
@@ -284,6 +285,21 @@ SCHEMAS = {
             consistency.check_forest,
             ("feature_names_in_", "_leaf_targets", *_OUT_OF_BAG),
             _OUT_OF_BAG,
+        ),
+        Schema(
+            ScaledLogisticRegression,
+            {"C": REAL, "categorical_features": PLAIN},
+            {
+                **_TABLE,
+                "classes_": ANY_ARRAY,
+                "columns_": array("int64", 1),
+                "values_": array("float32", 1),
+                "center_": array("float64", 1),
+                "scale_": array("float64", 1),
+                "coef_": array("float64", 2),
+                "intercept_": array("float64", 1),
+            },
+            consistency.check_linear,
         ),
         Schema(
             MultiGrainedScanner,

@@ -25,6 +25,7 @@ from deepforest import (
     MultiGrainedScanner,
 )
 from deepforest.estimators import lightgbm
+from deepforest.linear import ScaledLogisticRegression
 
 DATA = Path(__file__).parent / "data"
 
@@ -153,6 +154,14 @@ def gcforest_regressor():
     return forest.set_params(random_state=0).fit(X, y), X
 
 
+def cascade_with_linear():
+    X, y = table()
+    linear = ScaledLogisticRegression(categorical_features=[3])
+    estimators = [("forest", HistForestClassifier(3, max_depth=3)), ("linear", linear)]
+    cascade = CascadeForestClassifier(estimators, max_layers=2, n_iter_no_change=2, cv=2)
+    return cascade.set_params(combine="mean", random_state=0).fit(X, y), X
+
+
 def cascade_with_foreign():
     X, y = table()
     linear = make_pipeline(StandardScaler(), LogisticRegression())
@@ -176,6 +185,7 @@ KINDS = {
         scanner,
         gcforest_classifier,
         gcforest_regressor,
+        cascade_with_linear,
         cascade_with_foreign,
     )
 }

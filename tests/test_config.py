@@ -144,7 +144,11 @@ def test_none_is_a_word(load):
     assert (estimator.n_jobs, estimator.stride) == (None, None)
 
 
-ONE_TASK = {"logistic_regression": "classification", "ridge": "regression"}
+ONE_TASK = {
+    "logistic_regression": "classification",
+    "scaled_logistic_regression": "classification",
+    "ridge": "regression",
+}
 
 
 @pytest.mark.parametrize("kind", ESTIMATORS)

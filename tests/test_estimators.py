@@ -30,6 +30,7 @@ def test_registered_names():
         "hist_gradient_boosting",
         "linear",
         "logistic_regression",
+        "scaled_logistic_regression",
         "ridge",
         "sgd",
     ]
@@ -114,8 +115,10 @@ def test_presets_say_how_much_is_boosted(preset, task, trees, boosters, boosters
     layers = default_layers(task, preset=preset)
     for layer, count in zip((layers[0], layers[-1]), (boosters, boosters_later), strict=True):
         assert [estimator.n_estimators for _, estimator in layer[:2]] == [trees, trees]
-        assert len(layer) == 2 + count
-        assert all(stops_early(estimator) for _, estimator in layer[2:])
+        assert [stops_early(estimator) for _, estimator in layer[2 : 2 + count]] == [True] * count
+    begins = preset == "best" and task == "classification"
+    assert [name for name, _ in layers[0][2 + boosters :]] == ["linear"] * begins
+    assert len(layers[-1]) == 2 + boosters_later
 
 
 @pytest.mark.parametrize(
@@ -123,7 +126,7 @@ def test_presets_say_how_much_is_boosted(preset, task, trees, boosters, boosters
 )
 def test_lightgbm_draws_at_most_fifty_columns_for_classes(n_columns, share):
     for layer in default_layers("classification", preset="best", n_columns=n_columns):
-        assert [e.colsample_bytree for _, e in layer[2:]] == [share, share]
+        assert [e.colsample_bytree for _, e in layer[2:4]] == [share, share]
     [layer] = default_layers("regression", n_columns=n_columns)
     assert [e.colsample_bytree for _, e in layer[2:]] == [1.0, 1.0]
 

@@ -1,0 +1,190 @@
+"""Logistic regression of a table as it is: columns of any scale, missing values, categories.
+
+Forests draw a slope as steps, which takes many rows. Where rows are few, a linear model beside them
+says what they cannot say yet (docs/default.md).
+"""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import diags_array, issparse
+from scipy.special import expit, softmax
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.linear_model import LogisticRegression
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from deepforest._validation import check_sample_weight
+from deepforest.bins import categorical_mask
+from deepforest.sparse import dense_blocks
+
+LEAST_ROWS = 5
+"""A category of fewer rows has no coefficient."""
+MOST_STEPS = 1000
+"""Of the solver; scaled columns take a tenth of them."""
+DECIMALS = 4
+"""Coefficients are rounded: sums of a matrix product differ in their last digits from one number
+of cores to another. The columns have variance 1."""
+
+
+class ScaledLogisticRegression(ClassifierMixin, BaseEstimator):
+    """scikit-learn's `LogisticRegression` on scaled columns and indicators of categories.
+
+    Numbers are scaled to mean 0 and variance 1, missing ones are the mean. A category of at least
+    five rows is a column of zeros and ones; others, and missing ones, are zeros in all. A sparse
+    matrix is scaled only, so that its zeros stay zeros.
+
+    Parameters
+    ----------
+    C : float, default=1.0
+        The smaller, the smaller the coefficients.
+    categorical_features : array of int or bool, default=None
+        Which columns are categories: their indices, or a mask.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+    n_features_in_ : int
+    columns_ : ndarray of shape (n_terms,)
+        The column that each term of the sum is made of.
+    values_ : ndarray of shape (n_terms,), float32
+        The category that a term stands for; NaN where it is a number.
+    center_, scale_ : ndarray of shape (n_terms,)
+        Taken off numbers, and what they are multiplied by then.
+    coef_ : ndarray of shape (1 or n_classes, n_terms)
+    intercept_ : ndarray of shape (1 or n_classes,)
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from deepforest.linear import ScaledLogisticRegression
+    >>> X, y = load_iris(return_X_y=True)
+    >>> print(f"{ScaledLogisticRegression().fit(X, y).score(X, y):.2f}")
+    0.97
+    """
+
+    def __init__(self, C: float = 1.0, *, categorical_features: Any = None) -> None:
+        self.C = C
+        self.categorical_features = categorical_features
+
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+        """Fit the model.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,)
+        sample_weight : array-like of shape (n_samples,), optional
+
+        Returns
+        -------
+        ScaledLogisticRegression
+        """
+        table, labels = validate_data(
+            self, X, y, accept_sparse="csr", dtype=np.float32, ensure_all_finite="allow-nan"
+        )
+        check_classification_targets(labels)
+        given = check_sample_weight(sample_weight, len(labels))
+        weight = np.ones(len(labels)) if given is None else given
+        self._lay_terms(table, weight)
+        terms = self._scaled(table) if issparse(table) else self._terms(table)
+        regression = LogisticRegression(C=self.C, max_iter=MOST_STEPS).fit(terms, labels, weight)
+        self.classes_ = regression.classes_
+        self.coef_ = np.round(regression.coef_, DECIMALS)
+        self.intercept_ = np.round(regression.intercept_, DECIMALS)
+        return self
+
+    def _lay_terms(self, X: Any, weight: NDArray[np.float64]) -> None:
+        """Set which terms there are, and how numbers are scaled."""
+        d = X.shape[1]
+        is_categorical = categorical_mask(self.categorical_features, d)
+        if issparse(X):
+            if is_categorical.any():
+                raise ValueError("categorical_features is not for sparse matrices.")
+            filled = X.copy()
+            filled.data = np.nan_to_num(filled.data).astype(np.float64) ** 2
+            center, variance = np.zeros(d), (filled.T @ weight) / weight.sum()
+        else:
+            given = np.where(np.isnan(X), 0.0, weight[:, None])  # weight of each value
+            total = np.maximum(given.sum(axis=0), np.finfo(float).tiny)
+            center = (given * np.nan_to_num(X)).sum(axis=0) / total
+            variance = (given * (np.nan_to_num(X) - center) ** 2).sum(axis=0) / total
+        # Rounding leaves a constant a variance just above zero.
+        varies = np.sqrt(variance) > 1e-6 * np.abs(center)
+        scale = np.zeros(d)
+        scale[varies] = 1 / np.sqrt(variance[varies])
+        terms = [(f, np.nan) for f in range(d) if not is_categorical[f]]
+        for f in np.flatnonzero(is_categorical).tolist():
+            column = X[weight > 0, f]
+            values, counts = np.unique(column[~np.isnan(column)], return_counts=True)
+            terms += [(f, value) for value in values[counts >= LEAST_ROWS]]
+        self.columns_ = np.array([f for f, _ in terms], dtype=np.int64)
+        self.values_ = np.array([value for _, value in terms], dtype=np.float32)
+        self.center_, self.scale_ = center[self.columns_], scale[self.columns_]
+
+    def _terms(self, X: Any) -> NDArray[np.float64]:
+        """Return the terms (n, n_terms) of dense rows (n, d)."""
+        values = X[:, self.columns_]
+        numbers = (values - self.center_) * self.scale_
+        terms: NDArray[np.float64] = np.where(
+            np.isnan(self.values_), numbers, values == self.values_
+        )
+        terms[np.isnan(terms)] = 0.0
+        return terms
+
+    def _scaled(self, X: Any) -> Any:
+        """Return a CSR matrix (n, d) in which numbers are scaled and missing ones are zeros."""
+        filled = X.astype(np.float64)
+        filled.data = np.nan_to_num(filled.data)
+        return (filled @ diags_array(self.scale_)).tocsr()
+
+    def decision_function(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Return the sums of terms (n_samples,) for two classes, else one a class."""
+        check_is_fitted(self)
+        X = validate_data(
+            self,
+            X,
+            accept_sparse="csr",
+            dtype=np.float32,
+            ensure_all_finite="allow-nan",
+            reset=False,
+        )
+        # Not by a matrix product, whose last digits may depend on how many rows there are.
+        sums = [
+            np.einsum("ij,kj->ik", self._terms(block), self.coef_) + self.intercept_
+            for block in dense_blocks(X)
+        ]
+        said = np.concatenate(sums)
+        return said[:, 0] if said.shape[1] == 1 else said
+
+    def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Return class probabilities (n_samples, n_classes)."""
+        said = self.decision_function(X)
+        if said.ndim > 1:
+            return np.asarray(softmax(said, axis=1))
+        of_second = expit(said)
+        return np.column_stack([1 - of_second, of_second])
+
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
+        """Return the most probable class (n_samples,)."""
+        most_probable = self.predict_proba(X).argmax(axis=1)
+        labels: NDArray[Any] = self.classes_[most_probable]
+        return labels
+
+    @property
+    def feature_importances_(self) -> NDArray[np.float64]:
+        """Sizes of the coefficients of each column (n_features,), summed over classes."""
+        check_is_fitted(self)
+        sizes = np.zeros(self.n_features_in_)
+        np.add.at(sizes, self.columns_, np.abs(self.coef_).sum(axis=0))
+        return sizes
+
+    def __sklearn_tags__(self) -> Any:
+        """Return the tags: NaN is the mean, and sparse matrices stay sparse."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.input_tags.sparse = True
+        return tags

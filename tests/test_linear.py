@@ -1,0 +1,132 @@
+"""Logistic regression of a table as it is."""
+
+import numpy as np
+import pytest
+from scipy.sparse import csr_matrix
+from sklearn.compose import make_column_transformer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MaxAbsScaler, OneHotEncoder, StandardScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from deepforest import CascadeForestClassifier
+from deepforest.linear import ScaledLogisticRegression
+
+
+def table(n=200, n_classes=3, seed=0):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n, 4)) * [1, 100, 0.01, 1] + [0, 5, 3, 0]
+    X[:, 3] = rng.integers(0, 4, n)
+    score = X[:, 0] + X[:, 1] / 100 + (X[:, 3] == 2) + rng.logistic(size=n)
+    return X.astype(np.float32), np.digitize(score, np.arange(n_classes - 1.0))
+
+
+@parametrize_with_checks([ScaledLogisticRegression()])
+def test_it_is_an_estimator_of_scikit_learn(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_numbers_are_scaled(n_classes):
+    X, y = table(n_classes=n_classes)
+    same = make_pipeline(StandardScaler(), LogisticRegression(tol=1e-8)).fit(X, y)
+    model = ScaledLogisticRegression().fit(X, y)
+    np.testing.assert_allclose(model.predict_proba(X), same.predict_proba(X), atol=2e-3)
+    assert np.array_equal(model.predict(X), model.predict_proba(X).argmax(axis=1))
+
+
+def test_categories_are_zeros_and_ones_unless_they_are_rare():
+    X, y = table()
+    X[:4, 3] = 7
+    encoder = OneHotEncoder(categories=[[0, 1, 2, 3]], handle_unknown="ignore")
+    columns = make_column_transformer((StandardScaler(), [0, 1, 2]), (encoder, [3]))
+    same = make_pipeline(columns, LogisticRegression(tol=1e-8)).fit(X, y)
+    for told in ([3], [False, False, False, True]):
+        model = ScaledLogisticRegression(categorical_features=told).fit(X, y)
+        assert model.columns_.tolist() == [0, 1, 2, 3, 3, 3, 3]
+        np.testing.assert_allclose(model.predict_proba(X), same.predict_proba(X), atol=2e-3)
+    row = X[:3].copy()
+    row[:, 3] = [7, 99, np.nan]
+    row[:, :3] = X[0, :3]
+    assert np.unique(model.predict_proba(row), axis=0).shape == (1, 3)
+
+
+def test_missing_numbers_are_the_mean():
+    X, y = table()
+    X[::7, 0] = np.nan
+    filled = np.where(np.isnan(X), np.nanmean(X[:, 0]), X)
+    model, same = (ScaledLogisticRegression(C=1e-2).fit(values, y) for values in (X, filled))
+    assert model.center_[0] == pytest.approx(np.nanmean(X[:, 0]), rel=1e-5)
+    assert not np.isnan(model.predict_proba(X)).any()
+    row = X[:2].copy()
+    row[0, 0], row[1] = np.nan, row[0]
+    row[1, 0] = model.center_[0]
+    np.testing.assert_allclose(*model.predict_proba(row), atol=1e-6)
+    # The variance is that of the values that there are.
+    assert model.scale_[0] == pytest.approx(1 / np.nanstd(X[:, 0]), rel=1e-5)
+    assert model.scale_[0] < same.scale_[0]
+
+
+def test_columns_without_values_or_variance_say_nothing():
+    X, y = table()
+    wide = np.column_stack([X, np.full(len(X), np.nan), np.full(len(X), 1e6), 0 * X[:, 0]])
+    model, same = ScaledLogisticRegression().fit(wide, y), ScaledLogisticRegression().fit(X, y)
+    assert model.feature_importances_[4:].tolist() == [0, 0, 0]
+    np.testing.assert_allclose(model.predict_proba(wide), same.predict_proba(X), atol=2e-3)
+
+
+def test_weights_are_repeated_rows():
+    X, y = table()
+    weight = np.random.default_rng(0).integers(0, 4, len(X))
+    repeated = np.repeat(np.arange(len(X)), weight)
+    model = ScaledLogisticRegression().fit(X, y, weight)
+    same = ScaledLogisticRegression().fit(X[repeated], y[repeated])
+    np.testing.assert_allclose(model.predict_proba(X), same.predict_proba(X), atol=2e-3)
+
+
+def test_a_sparse_matrix_keeps_its_zeros():
+    X, y = table()
+    X[:, 1] *= X[:, 0] > 0
+    X[5, 0] = np.nan
+    model = ScaledLogisticRegression().fit(csr_matrix(X), y)
+    assert model.center_.tolist() == [0, 0, 0, 0]
+    scaled = MaxAbsScaler().fit_transform(csr_matrix(np.nan_to_num(X)))
+    scaled = scaled.toarray() / np.sqrt((scaled.toarray() ** 2).mean(axis=0))
+    same = LogisticRegression(tol=1e-8).fit(scaled, y)
+    np.testing.assert_allclose(
+        model.predict_proba(csr_matrix(X)), same.predict_proba(scaled), atol=2e-3
+    )
+    np.testing.assert_array_equal(model.predict_proba(csr_matrix(X)), model.predict_proba(X))
+    with pytest.raises(ValueError, match="categorical_features is not for sparse"):
+        ScaledLogisticRegression(categorical_features=[1]).fit(csr_matrix(X), y)
+
+
+def test_a_row_is_predicted_alike_in_any_company():
+    X, y = table()
+    model = ScaledLogisticRegression().fit(X, y)
+    alone = np.vstack([model.predict_proba(X[i : i + 1]) for i in range(20)])
+    assert np.array_equal(alone, model.predict_proba(X)[:20])
+
+
+def test_importances_are_sizes_of_coefficients():
+    X, y = table()
+    model = ScaledLogisticRegression(categorical_features=[3]).fit(X, y)
+    sizes = np.abs(model.coef_).sum(axis=0)
+    expected = [*sizes[:3], sizes[3:].sum()]
+    np.testing.assert_allclose(model.feature_importances_, expected)
+    assert model.feature_importances_[2] < model.feature_importances_[0]
+
+
+def test_the_preset_best_begins_with_it():
+    X, y = table()
+    X[::9, 1] = np.nan
+    parameters = {"preset": "best", "n_estimators": 5, "max_layers": 1, "random_state": 0}
+    model = CascadeForestClassifier(combine="mean", categorical_features=[3], **parameters)
+    [layer] = model.fit(X, y).layers_
+    assert layer.names[-1] == "linear"
+    assert [len(one.values_) for one in layer.models[-1]] == [7] * 5
+    one, two = (
+        CascadeForestClassifier(n_jobs=n_jobs, **parameters).fit(X, y).predict_proba(X)
+        for n_jobs in (1, 2)
+    )
+    assert np.array_equal(one, two)
