@@ -58,6 +58,7 @@ class Composition(NamedTuple):
     preset: str | None = None  # the library's own instead of what follows,
     trees: int | None = None  # with so many in each forest
     bounded: bool = True  # and its bound on LightGBM's leaves; compositions are older than that
+    linear: bool = True  # and its linear model
     steady_rounds: int = models.STEADY_ROUNDS  # of LightGBM, before its steps grow
     forests: tuple[str, ...] = FORESTS
     forest: dict[str, Any] | None = None  # parameters of each forest
@@ -70,6 +71,8 @@ class Composition(NamedTuple):
         if self.preset:
             of_layers = default_layers(task, preset=self.preset, n_estimators=self.trees)
             layer = of_layers[min(depth, len(of_layers) - 1)]
+            if not self.linear:
+                layer = [pair for pair in layer if pair[0] != "linear"]
             for name, estimator in layer:
                 if name.startswith("lightgbm") and not self.bounded:
                     estimator.set_params(**unbounded(task, {}))
@@ -181,10 +184,20 @@ COMPOSITIONS |= {
         boosters=({"num_leaves": 15, **ALL_COLUMNS}, {"num_leaves": 63}, {"extra_trees": True}),
     ),
     **{name: Composition("BBB", preset=name) for name in PRESETS},
-    "balanced_unbounded": Composition("BBB", preset="balanced", bounded=False),
-    "best_unbounded_200": Composition("BBB", preset="best", trees=200, bounded=False),
-    "balanced_steady": Composition("BBB", preset="balanced", steady_rounds=10**9, bounded=False),
-    "balanced_steady_100": Composition("BBB", preset="balanced", steady_rounds=100, bounded=False),
+    **{
+        f"{name}_without_linear": Composition("BBB", preset=name, linear=False)
+        for name in ("balanced", "best")
+    },
+    # Earlier than the linear model.
+    **{
+        name: Composition("BBB", bounded=False, linear=False, **parameters)
+        for name, parameters in {
+            "balanced_unbounded": {"preset": "balanced"},
+            "best_unbounded_200": {"preset": "best", "trees": 200},
+            "balanced_steady": {"preset": "balanced", "steady_rounds": 10**9},
+            "balanced_steady_100": {"preset": "balanced", "steady_rounds": 100},
+        }.items()
+    },
     "half_all_folds_3": Composition(
         "BB", forests=FORESTS[1:3], forest=HALF, boosters=(ALL_COLUMNS,), cv=3
     ),

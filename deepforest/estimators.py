@@ -178,7 +178,7 @@ MOST_COLUMNS = 50  # more cost time, and trees that see the same are worth less 
 
 PRESETS = {
     "fast": Preset(100, 3, (), ()),
-    "balanced": Preset(200, 5, ("regression",), ("regression",)),
+    "balanced": Preset(200, 5, ("regression",), ("regression",), ("classification",)),
     "best": Preset(500, 5, TASKS, TASKS, ("classification",)),
 }
 
@@ -192,15 +192,15 @@ def default_estimators(
     """Return the estimators that a cascade's first layer is made of by default.
 
     A random forest and extra-trees, whose out-of-bag votes cost nothing, and LightGBM,
-    cross-fitted in folds and stopped early, for values a second one with random thresholds. "best"
-    has a linear model besides for classes.
+    cross-fitted in folds and stopped early, for values a second one with random thresholds, for
+    classes a linear model.
 
     Parameters
     ----------
     task : {"classification", "regression"}, default="classification"
     preset : {"fast", "balanced", "best"}, default="balanced"
-        As a cascade has it. "best" has the second LightGBM for classes, too, "fast" for neither.
-        Cascades have its linear model in the first layer only.
+        As a cascade has it. "best" has the second LightGBM for classes, too, "fast" for neither,
+        and no linear model.
     n_estimators : int, default=None
         Trees in each forest; None is 100 for "fast", 500 for "best", else 200. LightGBM's rounds
         are chosen by early stopping.
@@ -214,7 +214,7 @@ def default_estimators(
     --------
     >>> from deepforest import default_estimators
     >>> [name for name, _ in default_estimators(n_estimators=50)]
-    ['random_forest', 'extra_trees', 'lightgbm']
+    ['random_forest', 'extra_trees', 'lightgbm', 'linear']
     """
     check_choice("task", task, TASKS)
     check_choice("preset", preset, PRESETS)

@@ -92,12 +92,12 @@ def test_lightgbm_stops_where_rounds_gain_next_to_nothing():
 @pytest.mark.parametrize("task", TASKS)
 def test_the_default_layer_can_be_resized(task):
     layer = default_estimators(task, n_estimators=7)
-    boosters = ["lightgbm"] if task == "classification" else ["lightgbm", "lightgbm_random"]
-    assert [name for name, _ in layer] == ["random_forest", "extra_trees", *boosters]
+    others = ["lightgbm", "linear" if task == "classification" else "lightgbm_random"]
+    assert [name for name, _ in layer] == ["random_forest", "extra_trees", *others]
     assert [estimator.n_estimators for _, estimator in layer[:2]] == [7, 7]
     assert [estimator.splitter for _, estimator in layer[:2]] == ["best", "random"]
     assert all(gives_out_of_bag_votes(estimator) for _, estimator in layer[:2])
-    assert all(stops_early(estimator) for _, estimator in layer[2:])
+    assert [stops_early(estimator) for _, estimator in layer[2:]] == [True, others[1] != "linear"]
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_presets_say_how_much_is_boosted(preset, task, trees, boosters, boosters
     for layer, count in zip((layers[0], layers[-1]), (boosters, boosters_later), strict=True):
         assert [estimator.n_estimators for _, estimator in layer[:2]] == [trees, trees]
         assert [stops_early(estimator) for _, estimator in layer[2 : 2 + count]] == [True] * count
-    begins = preset == "best" and task == "classification"
+    begins = preset != "fast" and task == "classification"
     assert [name for name, _ in layers[0][2 + boosters :]] == ["linear"] * begins
     assert len(layers[-1]) == 2 + boosters_later
 

@@ -6,7 +6,7 @@ from scipy.sparse import csr_matrix
 from sklearn.compose import make_column_transformer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import MaxAbsScaler, OneHotEncoder, StandardScaler
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from deepforest import CascadeForestClassifier
@@ -21,6 +21,12 @@ def table(n=200, n_classes=3, seed=0):
     return X.astype(np.float32), np.digitize(score, np.arange(n_classes - 1.0))
 
 
+@pytest.fixture(autouse=True)
+def to_the_optimum(monkeypatch):
+    """Comparisons are those of the best coefficients, not of where the solver stops."""
+    monkeypatch.setattr("deepforest.linear.TOLERANCE", 1e-6)
+
+
 @parametrize_with_checks([ScaledLogisticRegression()])
 def test_it_is_an_estimator_of_scikit_learn(estimator, check):
     check(estimator)
@@ -31,7 +37,7 @@ def test_numbers_are_scaled(n_classes):
     X, y = table(n_classes=n_classes)
     same = make_pipeline(StandardScaler(), LogisticRegression(tol=1e-8)).fit(X, y)
     model = ScaledLogisticRegression().fit(X, y)
-    np.testing.assert_allclose(model.predict_proba(X), same.predict_proba(X), atol=2e-3)
+    np.testing.assert_allclose(model.predict_proba(X), same.predict_proba(X), atol=5e-4)
     assert np.array_equal(model.predict(X), model.predict_proba(X).argmax(axis=1))
 
 
@@ -44,7 +50,7 @@ def test_categories_are_zeros_and_ones_unless_they_are_rare():
     for told in ([3], [False, False, False, True]):
         model = ScaledLogisticRegression(categorical_features=told).fit(X, y)
         assert model.columns_.tolist() == [0, 1, 2, 3, 3, 3, 3]
-        np.testing.assert_allclose(model.predict_proba(X), same.predict_proba(X), atol=2e-3)
+        np.testing.assert_allclose(model.predict_proba(X), same.predict_proba(X), atol=5e-4)
     row = X[:3].copy()
     row[:, 3] = [7, 99, np.nan]
     row[:, :3] = X[0, :3]
@@ -72,7 +78,7 @@ def test_columns_without_values_or_variance_say_nothing():
     wide = np.column_stack([X, np.full(len(X), np.nan), np.full(len(X), 1e6), 0 * X[:, 0]])
     model, same = ScaledLogisticRegression().fit(wide, y), ScaledLogisticRegression().fit(X, y)
     assert model.feature_importances_[4:].tolist() == [0, 0, 0]
-    np.testing.assert_allclose(model.predict_proba(wide), same.predict_proba(X), atol=2e-3)
+    np.testing.assert_allclose(model.predict_proba(wide), same.predict_proba(X), atol=5e-4)
 
 
 def test_weights_are_repeated_rows():
@@ -81,7 +87,7 @@ def test_weights_are_repeated_rows():
     repeated = np.repeat(np.arange(len(X)), weight)
     model = ScaledLogisticRegression().fit(X, y, weight)
     same = ScaledLogisticRegression().fit(X[repeated], y[repeated])
-    np.testing.assert_allclose(model.predict_proba(X), same.predict_proba(X), atol=2e-3)
+    np.testing.assert_allclose(model.predict_proba(X), same.predict_proba(X), atol=5e-4)
 
 
 def test_a_sparse_matrix_keeps_its_zeros():
@@ -90,13 +96,12 @@ def test_a_sparse_matrix_keeps_its_zeros():
     X[5, 0] = np.nan
     model = ScaledLogisticRegression().fit(csr_matrix(X), y)
     assert model.center_.tolist() == [0, 0, 0, 0]
-    scaled = MaxAbsScaler().fit_transform(csr_matrix(np.nan_to_num(X)))
-    scaled = scaled.toarray() / np.sqrt((scaled.toarray() ** 2).mean(axis=0))
+    X = np.nan_to_num(X)
+    scaled = X / np.sqrt((X**2).mean(axis=0))
     same = LogisticRegression(tol=1e-8).fit(scaled, y)
-    np.testing.assert_allclose(
-        model.predict_proba(csr_matrix(X)), same.predict_proba(scaled), atol=2e-3
-    )
-    np.testing.assert_array_equal(model.predict_proba(csr_matrix(X)), model.predict_proba(X))
+    said = model.predict_proba(csr_matrix(X))
+    np.testing.assert_allclose(said, same.predict_proba(scaled), atol=5e-4)
+    np.testing.assert_array_equal(said, model.predict_proba(X))
     with pytest.raises(ValueError, match="categorical_features is not for sparse"):
         ScaledLogisticRegression(categorical_features=[1]).fit(csr_matrix(X), y)
 
@@ -117,10 +122,11 @@ def test_importances_are_sizes_of_coefficients():
     assert model.feature_importances_[2] < model.feature_importances_[0]
 
 
-def test_the_preset_best_begins_with_it():
+@pytest.mark.parametrize("preset", ["balanced", "best"])
+def test_cascades_begin_with_it(preset):
     X, y = table()
     X[::9, 1] = np.nan
-    parameters = {"preset": "best", "n_estimators": 5, "max_layers": 1, "random_state": 0}
+    parameters = {"preset": preset, "n_estimators": 5, "max_layers": 1, "random_state": 0}
     model = CascadeForestClassifier(combine="mean", categorical_features=[3], **parameters)
     [layer] = model.fit(X, y).layers_
     assert layer.names[-1] == "linear"
