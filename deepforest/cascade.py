@@ -38,10 +38,11 @@ class CascadeForestClassifier(ClassifierMixin, CascadeForestBase):
         others are cross-fitted in folds. A LightGBM estimator with `early_stopping_round`
         stops in each fold at the rounds that were best in the other folds. None is
         `default_estimators("classification")`: a random forest, extra-trees and, as `preset`
-        says, LightGBM.
+        says, LightGBM and a linear model.
     preset : {"fast", "balanced", "best"}, default="balanced"
-        What the default estimators cost: "balanced" fits LightGBM in the first layer,
-        "fast" on 3 folds and beside smaller forests, "best" two of them in every layer.
+        What the default estimators cost: "balanced" fits LightGBM and a linear model in the
+        first layer, "fast" LightGBM alone, on 3 folds and beside smaller forests, "best" two
+        of it in every layer.
         docs/default.md has what each was found to reach. With `estimators` it only chooses
         the folds.
     n_estimators : int, default=None

@@ -19,10 +19,13 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from deepforest._validation import check_sample_weight
 from deepforest.bins import categorical_mask
-from deepforest.sparse import dense_blocks
 
 LEAST_ROWS = 5
 """A category of fewer rows has no coefficient."""
+MOST_VALUES = 10_000_000
+"""It is fitted on so many at most: of a larger table on some of its rows, a fixed draw."""
+BLOCK_VALUES = 2**20
+"""Rows are predicted in blocks of so many values."""
 MOST_STEPS = 1000
 """Of the solver; scaled columns take a tenth of them."""
 TOLERANCE = 1e-3
@@ -38,7 +41,7 @@ class ScaledLogisticRegression(ClassifierMixin, BaseEstimator):
     Numbers are scaled to mean 0 and variance 1, missing ones are the mean. A category of at least
     five rows is a column of zeros and ones; others, and missing ones, are zeros in all. A sparse
     matrix is scaled to mean square 1 and keeps its zeros, so that its model is another than that of
-    the same rows dense.
+    the same rows dense. A table of more than ten million values is learnt from some of its rows.
 
     Parameters
     ----------
@@ -86,12 +89,17 @@ class ScaledLogisticRegression(ClassifierMixin, BaseEstimator):
         -------
         ScaledLogisticRegression
         """
+        table: Any
         table, labels = validate_data(
             self, X, y, accept_sparse="csr", dtype=np.float32, ensure_all_finite="allow-nan"
         )
         check_classification_targets(labels)
         given = check_sample_weight(sample_weight, len(labels))
         weight = np.ones(len(labels)) if given is None else given
+        most_rows = max(MOST_VALUES // table.shape[1], 1000)
+        if len(labels) > most_rows:
+            rows = np.random.default_rng(0).permutation(len(labels))[:most_rows]
+            table, labels, weight = table[rows], labels[rows], weight[rows]
         self._lay_terms(table, weight)
         terms = self._scaled(table) if issparse(table) else self._terms(table)
         regression = LogisticRegression(C=self.C, tol=TOLERANCE, max_iter=MOST_STEPS)
@@ -150,7 +158,7 @@ class ScaledLogisticRegression(ClassifierMixin, BaseEstimator):
     def decision_function(self, X: ArrayLike) -> NDArray[np.float64]:
         """Return the sums of terms (n_samples,) for two classes, else one a class."""
         check_is_fitted(self)
-        X = validate_data(
+        table: Any = validate_data(
             self,
             X,
             accept_sparse="csr",
@@ -158,12 +166,14 @@ class ScaledLogisticRegression(ClassifierMixin, BaseEstimator):
             ensure_all_finite="allow-nan",
             reset=False,
         )
-        # Not by a matrix product, whose last digits may depend on how many rows there are.
-        sums = [
-            np.einsum("ij,kj->ik", self._terms(block), self.coef_) + self.intercept_
-            for block in dense_blocks(X)
-        ]
-        said = np.concatenate(sums)
+        said = np.empty((table.shape[0], len(self.intercept_)))
+        size = max(1, BLOCK_VALUES // table.shape[1])
+        for start in range(0, len(said), size):
+            block = table[start : start + size]
+            terms = self._terms(block.toarray() if issparse(block) else block)
+            # Not by a matrix product, whose last digits may depend on how many rows there are.
+            sums = np.einsum("ij,kj->ik", terms, self.coef_)
+            said[start : start + size] = sums + self.intercept_
         return said[:, 0] if said.shape[1] == 1 else said
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:

@@ -113,6 +113,19 @@ def test_a_row_is_predicted_alike_in_any_company():
     assert np.array_equal(alone, model.predict_proba(X)[:20])
 
 
+def test_large_tables_are_learnt_from_some_of_their_rows(monkeypatch):
+    X, y = table(5000)
+    whole = ScaledLogisticRegression().fit(X, y)
+    monkeypatch.setattr("deepforest.linear.MOST_VALUES", 8000)
+    monkeypatch.setattr("deepforest.linear.BLOCK_VALUES", 100)
+    some = ScaledLogisticRegression().fit(X, y)
+    assert not np.array_equal(some.coef_, whole.coef_)
+    difference = np.abs(some.predict_proba(X) - whole.predict_proba(X))
+    assert difference.max() < 0.1
+    again = ScaledLogisticRegression().fit(csr_matrix(X), y)
+    assert np.array_equal(again.predict_proba(csr_matrix(X)), again.predict_proba(X))
+
+
 def test_importances_are_sizes_of_coefficients():
     X, y = table()
     model = ScaledLogisticRegression(categorical_features=[3]).fit(X, y)
