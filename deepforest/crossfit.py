@@ -30,7 +30,7 @@ from deepforest.models import (
 )
 from deepforest.splits import Splits
 from deepforest.target import Rows, Target, Vectors
-from deepforest.threads import in_threads
+from deepforest.threads import in_threads, one_blas_thread
 
 
 class Instances(Protocol):
@@ -161,7 +161,9 @@ def cross_fit(
             seed = int(np.random.SeedSequence((seeds[i], k)).generate_state(1)[0] >> 1)
             tasks.append(_Task(i, seeded_clone(estimator, seed), fold, seed))
 
-    fitted = spread([(task.model, partial(_fit, task, data, deadline)) for task in tasks], n_jobs)
+    with one_blas_thread():
+        fits = [(task.model, partial(_fit, task, data, deadline)) for task in tasks]
+        fitted = spread(fits, n_jobs)
     if any(model is None for model in fitted):
         raise TimeUp
     for i, (_, estimator) in enumerate(estimators):

@@ -1,10 +1,13 @@
 """Work that is spread over threads."""
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from contextlib import contextmanager
+from threading import Lock
+from typing import Any, TypeVar
 
 from joblib import effective_n_jobs, parallel_config
+from threadpoolctl import threadpool_limits
 
 Argument = TypeVar("Argument")
 Result = TypeVar("Result")
@@ -20,6 +23,32 @@ def count_threads(n_jobs: int | None) -> int:
         with parallel_config(backend="threading"):
             n_threads = effective_n_jobs(n_jobs)
     return n_threads
+
+
+_lock = Lock()
+_within = 0  # blocks of `one_blas_thread` that have begun and not ended
+_limits: Any = None
+
+
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Give matrix products one thread each, in the whole process.
+
+    Their last digits depend on the number, and in threads of our own more would only wait for each
+    other. The first of several blocks that overlap sets it, the last one sets it back.
+    """
+    global _within, _limits
+    with _lock:
+        if _within == 0:
+            _limits = threadpool_limits(1, user_api="blas")
+        _within += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _within -= 1
+            if _within == 0:
+                _limits.restore_original_limits()
 
 
 def in_threads(

@@ -7,9 +7,11 @@ import time
 import joblib
 import numpy as np
 import pytest
+from sklearn.tree import DecisionTreeClassifier
+from threadpoolctl import threadpool_info, threadpool_limits
 
-from deepforest import HistForestClassifier, tree_growth
-from deepforest.threads import count_threads, in_threads
+from deepforest import CascadeForestClassifier, HistForestClassifier, tree_growth
+from deepforest.threads import count_threads, in_threads, one_blas_thread
 
 
 @pytest.mark.parametrize("n_jobs", [None, 1, 2, 3, -1])
@@ -52,6 +54,42 @@ def test_several_arguments_make_one_task(together):
 def test_a_process_of_a_pool_has_threads_too():
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         assert pool.apply(count_threads, (2,)) == 2
+
+
+def blas_threads():
+    return {one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas"}
+
+
+def test_matrix_products_have_one_thread_until_the_last_block_ends():
+    with threadpool_limits(2, user_api="blas"):
+        first, second = one_blas_thread(), one_blas_thread()
+        first.__enter__()
+        assert blas_threads() == {1}
+        second.__enter__()
+        first.__exit__(None, None, None)
+        assert blas_threads() == {1}
+        second.__exit__(None, None, None)
+        assert blas_threads() == {2}
+        with pytest.raises(ValueError, match="within"), one_blas_thread():
+            raise ValueError("within")
+        assert blas_threads() == {2}
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_estimators_of_a_layer_are_fitted_with_one(n_jobs):
+    seen = []
+
+    class Asking(DecisionTreeClassifier):
+        def fit(self, X, y):
+            seen.append(blas_threads())
+            return super().fit(X, y)
+
+    X = np.arange(20.0)[:, None]
+    with threadpool_limits(2, user_api="blas"):
+        layer = [("asking", Asking())]
+        CascadeForestClassifier(layer, max_layers=1, n_jobs=n_jobs).fit(X, X[:, 0] > 8)
+        assert seen == [{1}] * 5
+        assert blas_threads() == {2}
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
