@@ -24,6 +24,8 @@ LEAST_ROWS = 5
 """A category of fewer rows has no coefficient."""
 MOST_VALUES = 10_000_000
 """It is fitted on so many at most: of a larger table on some of its rows, a fixed draw."""
+FEWEST_ROWS = 1000
+"""But on so many rows at least."""
 BLOCK_VALUES = 2**20
 """Rows are predicted in blocks of so many values."""
 MOST_STEPS = 1000
@@ -96,14 +98,15 @@ class ScaledLogisticRegression(ClassifierMixin, BaseEstimator):
         check_classification_targets(labels)
         given = check_sample_weight(sample_weight, len(labels))
         weight = np.ones(len(labels)) if given is None else given
-        most_rows = max(MOST_VALUES // table.shape[1], 1000)
-        if len(labels) > most_rows:
-            rows = np.random.default_rng(0).permutation(len(labels))[:most_rows]
-            table, labels, weight = table[rows], labels[rows], weight[rows]
-        self._lay_terms(table, weight)
+        width = table.nnz // len(labels) if issparse(table) else table.shape[1]
+        rows = _some_rows(len(labels), width)
+        self._lay_terms(table[rows], weight[rows])
+        if not issparse(table):
+            rows = rows[_some_rows(len(rows), len(self.columns_))]
+        table = table[rows]
         terms = self._scaled(table) if issparse(table) else self._terms(table)
         regression = LogisticRegression(C=self.C, tol=TOLERANCE, max_iter=MOST_STEPS)
-        regression.fit(terms, labels, weight)
+        regression.fit(terms, labels[rows], weight[rows])
         self.classes_ = regression.classes_
         self.coef_ = np.round(regression.coef_, DECIMALS)
         self.intercept_ = np.round(regression.intercept_, DECIMALS)
@@ -135,6 +138,8 @@ class ScaledLogisticRegression(ClassifierMixin, BaseEstimator):
             column = X[weight > 0, f]
             values, counts = np.unique(column[~np.isnan(column)], return_counts=True)
             terms += [(f, value) for value in values[counts >= LEAST_ROWS]]
+        if not terms:  # no category has rows enough: zeros, beside which the intercept stands
+            terms, scale[0] = [(0, np.nan)], 0.0
         self.columns_ = np.array([f for f, _ in terms], dtype=np.int64)
         self.values_ = np.array([value for _, value in terms], dtype=np.float32)
         self.center_, self.scale_ = center[self.columns_], scale[self.columns_]
@@ -167,7 +172,7 @@ class ScaledLogisticRegression(ClassifierMixin, BaseEstimator):
             reset=False,
         )
         said = np.empty((table.shape[0], len(self.intercept_)))
-        size = max(1, BLOCK_VALUES // table.shape[1])
+        size = max(1, BLOCK_VALUES // len(self.columns_))
         for start in range(0, len(said), size):
             block = table[start : start + size]
             terms = self._terms(block.toarray() if issparse(block) else block)
@@ -204,3 +209,9 @@ class ScaledLogisticRegression(ClassifierMixin, BaseEstimator):
         tags.input_tags.allow_nan = True
         tags.input_tags.sparse = True
         return tags
+
+
+def _some_rows(n: int, width: int) -> NDArray[np.intp]:
+    """Return all of the rows, or a fixed draw of as many as have `MOST_VALUES` values together."""
+    most = max(MOST_VALUES // max(width, 1), FEWEST_ROWS)
+    return np.random.default_rng(0).permutation(n)[:most] if n > most else np.arange(n)

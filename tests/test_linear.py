@@ -117,6 +117,7 @@ def test_large_tables_are_learnt_from_some_of_their_rows(monkeypatch):
     X, y = table(5000)
     whole = ScaledLogisticRegression().fit(X, y)
     monkeypatch.setattr("deepforest.linear.MOST_VALUES", 8000)
+    monkeypatch.setattr("deepforest.linear.FEWEST_ROWS", 10)
     monkeypatch.setattr("deepforest.linear.BLOCK_VALUES", 100)
     some = ScaledLogisticRegression().fit(X, y)
     assert not np.array_equal(some.coef_, whole.coef_)
@@ -124,6 +125,31 @@ def test_large_tables_are_learnt_from_some_of_their_rows(monkeypatch):
     assert difference.max() < 0.1
     again = ScaledLogisticRegression().fit(csr_matrix(X), y)
     assert np.array_equal(again.predict_proba(csr_matrix(X)), again.predict_proba(X))
+
+
+def test_indicators_count_as_values(monkeypatch):
+    X, y = table(3000)
+    X[:, 3] = np.arange(3000) % 50
+    seen = []
+
+    class Seeing(LogisticRegression):
+        def fit(self, X, y, sample_weight=None):
+            seen.append(X.shape)
+            return super().fit(X, y, sample_weight)
+
+    monkeypatch.setattr("deepforest.linear.LogisticRegression", Seeing)
+    monkeypatch.setattr("deepforest.linear.MOST_VALUES", 53 * 2000)
+    order = np.argsort(y)
+    model = ScaledLogisticRegression(categorical_features=[3]).fit(X[order], y[order])
+    assert seen == [(2000, 53)]
+    assert model.classes_.tolist() == [0, 1, 2]  # of rows from first to last
+
+
+def test_categories_without_rows_enough_leave_the_intercept():
+    y = np.arange(30) % 3 // 2
+    X = np.arange(30.0)[:, None]
+    model = ScaledLogisticRegression(categorical_features=[0]).fit(X, y)
+    np.testing.assert_allclose(model.predict_proba(X)[:, 1], 1 / 3, atol=1e-3)
 
 
 def test_importances_are_sizes_of_coefficients():
