@@ -135,6 +135,7 @@ def same_seconds(runs: pd.DataFrame) -> list[str]:
     if runs.empty:
         return []
     table = pd.DataFrame(index=[name for name in EVALUATION if name in set(runs["set"])])
+    table["splits"] = runs.groupby("set")["split"].nunique()
     ranks = []
     for metric in ("accuracy", "log_loss", "fit_seconds", "predict_seconds"):
         mean = runs.groupby(["set", "model"])[metric].mean().unstack()
@@ -151,8 +152,8 @@ def same_seconds(runs: pd.DataFrame) -> list[str]:
         "",
         '`cascade_best_in_time` and `autogluon_in_time` of `rivals.py`: `preset="best"` with',
         "`max_time`, which it seldom needs, and AutoGluon's `best_quality` for the log loss, with",
-        "LightGBM, CatBoost and XGBoost installed. The first split; 2 cores, nine tenths of them.",
-        f"Mean ranks over {len(table)} sets: {'; '.join(ranks)}.",
+        "LightGBM, CatBoost and XGBoost installed. Means over splits; 2 cores, nine tenths of",
+        f"them. Mean ranks over {len(table)} sets: {'; '.join(ranks)}.",
         "",
         *markdown(table),
     ]

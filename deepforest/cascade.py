@@ -42,7 +42,7 @@ class CascadeForestClassifier(ClassifierMixin, CascadeForestBase):
     preset : {"fast", "balanced", "best"}, default="balanced"
         What the default estimators cost: "balanced" fits LightGBM and a linear model in the
         first layer, "fast" LightGBM alone, on 3 folds and beside smaller forests, "best" two
-        of it in every layer.
+        LightGBMs in every layer, the linear model in the first.
         docs/default.md has what each was found to reach. With `estimators` it only chooses
         the folds.
     n_estimators : int, default=None
@@ -85,7 +85,8 @@ class CascadeForestClassifier(ClassifierMixin, CascadeForestBase):
         Which columns are categories: indices, a mask, or names of columns. "from_dtype" takes
         the columns of a data frame that hold text or unordered categories. Categories that
         are missing in `fit` go where missing values go. The engine's forests, LightGBM and
-        HistGradientBoosting split on sets of them; others need a ColumnTransformer before.
+        HistGradientBoosting split on sets of them, the default's linear model has a term for each;
+        others need a ColumnTransformer before.
     keep_targets : False
         Quantiles are for regression.
     checkpoint : str or path, default=None
@@ -123,10 +124,10 @@ class CascadeForestClassifier(ClassifierMixin, CascadeForestBase):
         rows that left, and the power to which their probabilities are raised, chosen
         on held-out rows as the threshold was.
     feature_importances_ : ndarray of shape (n_features_in_,)
-        Mean decrease of impurity (LightGBM: gain), summing to 1: the mean over the
-        estimators by their weights, where the importance of an augmented feature is handed
-        down to the columns that the estimator which made it went by. Estimators
-        without importances are left out. Computed when it is asked for.
+        Mean decrease of impurity (LightGBM: gain; linear models: sizes of coefficients), summing
+        to 1: the mean over the estimators by their weights, where the importance of an augmented
+        feature is handed down to the columns that the estimator which made it went by.
+        Estimators without importances are left out. Computed when it is asked for.
     n_features_in_ : int
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Where X had names for all columns.
@@ -268,7 +269,8 @@ class CascadeForestRegressor(RegressorMixin, CascadeForestBase):
         Which columns are categories: indices, a mask, or names of columns. "from_dtype" takes
         the columns of a data frame that hold text or unordered categories. Categories that
         are missing in `fit` go where missing values go. The engine's forests, LightGBM and
-        HistGradientBoosting split on sets of them; others need a ColumnTransformer before.
+        HistGradientBoosting split on sets of them, the default's linear model has a term for each;
+        others need a ColumnTransformer before.
     keep_targets : bool, default=False
         Whether to grow a forest on the held-out residuals, which `predict_quantiles` needs. It is
         grown after all layers, whatever `max_time` is.

@@ -25,16 +25,23 @@ def check_class_weight(class_weight: ClassWeight) -> None:
 def check_member_weights(
     estimators: Sequence[tuple[str, BaseEstimator]], classes: NDArray[Any]
 ) -> None:
-    """Raise a ValueError where an estimator of a layer weighs labels by a dict.
+    """Raise a ValueError where an estimator of a layer weighs labels by a dict that is not right.
 
     Estimators are trained on the numbers 0 to K-1 of the classes (K,): a dict is right where these
     are the labels.
     """
-    if np.array_equal(classes, np.arange(len(classes))):
-        return
+    are_numbers = np.array_equal(classes, np.arange(len(classes)))
     for name, estimator in estimators:
         for parameter, value in estimator.get_params(deep=True).items():
-            if _weighs_labels(parameter, value):
+            if not _weighs_labels(parameter, value):
+                continue
+            unknown = [label for label in value if label not in range(len(classes))]
+            if unknown and are_numbers:
+                raise ValueError(
+                    f"estimators: class_weight={value!r} of {name!r} names {unknown!r}, but the "
+                    f"classes are 0 to {len(classes) - 1}."
+                )
+            if not are_numbers:
                 raise ValueError(
                     f"estimators: class_weight={value!r} of {name!r} cannot be used, because "
                     f"estimators are trained on the numbers 0 to {len(classes) - 1} of the "

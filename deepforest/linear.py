@@ -99,14 +99,14 @@ class ScaledLogisticRegression(ClassifierMixin, BaseEstimator):
         given = check_sample_weight(sample_weight, len(labels))
         weight = np.ones(len(labels)) if given is None else given
         width = table.nnz // len(labels) if issparse(table) else table.shape[1]
-        rows = _some_rows(len(labels), width)
-        self._lay_terms(table[rows], weight[rows])
-        if not issparse(table):
-            rows = rows[_some_rows(len(rows), len(self.columns_))]
-        table = table[rows]
+        for _ in range(2):  # first by columns, then by terms, which may be many more
+            rows = _some_rows(labels, weight, width)
+            table, labels, weight = table[rows], labels[rows], weight[rows]
+            self._lay_terms(table, weight)
+            width = width if issparse(table) else len(self.columns_)
         terms = self._scaled(table) if issparse(table) else self._terms(table)
         regression = LogisticRegression(C=self.C, tol=TOLERANCE, max_iter=MOST_STEPS)
-        regression.fit(terms, labels[rows], weight[rows])
+        regression.fit(terms, labels, weight)
         self.classes_ = regression.classes_
         self.coef_ = np.round(regression.coef_, DECIMALS)
         self.intercept_ = np.round(regression.intercept_, DECIMALS)
@@ -171,15 +171,23 @@ class ScaledLogisticRegression(ClassifierMixin, BaseEstimator):
             ensure_all_finite="allow-nan",
             reset=False,
         )
-        said = np.empty((table.shape[0], len(self.intercept_)))
+        if issparse(table) and np.isnan(self.values_).all() and not self.center_.any():
+            sums = np.asarray(self._scaled(table) @ self.coef_.T)
+        else:
+            sums = self._dense_sums(table)
+        said: NDArray[np.float64] = sums + self.intercept_
+        return said[:, 0] if said.shape[1] == 1 else said
+
+    def _dense_sums(self, X: Any) -> NDArray[np.float64]:
+        """Return the sums of terms (n, n_sums) of rows (n, d), made dense block by block."""
+        sums = np.empty((X.shape[0], len(self.coef_)))
         size = max(1, BLOCK_VALUES // len(self.columns_))
-        for start in range(0, len(said), size):
-            block = table[start : start + size]
+        for start in range(0, len(sums), size):
+            block = X[start : start + size]
             terms = self._terms(block.toarray() if issparse(block) else block)
             # Not by a matrix product, whose last digits may depend on how many rows there are.
-            sums = np.einsum("ij,kj->ik", terms, self.coef_)
-            said[start : start + size] = sums + self.intercept_
-        return said[:, 0] if said.shape[1] == 1 else said
+            sums[start : start + size] = np.einsum("ij,kj->ik", terms, self.coef_)
+        return sums
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
         """Return class probabilities (n_samples, n_classes)."""
@@ -211,7 +219,15 @@ class ScaledLogisticRegression(ClassifierMixin, BaseEstimator):
         return tags
 
 
-def _some_rows(n: int, width: int) -> NDArray[np.intp]:
-    """Return all of the rows, or a fixed draw of as many as have `MOST_VALUES` values together."""
+def _some_rows(labels: NDArray[Any], weight: NDArray[np.float64], width: int) -> NDArray[np.intp]:
+    """Return the rows with weight, or a fixed draw of as many as have `MOST_VALUES` values.
+
+    Five of each class are in a draw, so that it lacks none.
+    """
+    rows = np.flatnonzero(weight > 0)
     most = max(MOST_VALUES // max(width, 1), FEWEST_ROWS)
-    return np.random.default_rng(0).permutation(n)[:most] if n > most else np.arange(n)
+    if len(rows) <= most:
+        return rows
+    rows = np.random.default_rng(0).permutation(rows)
+    of_classes = [rows[labels[rows] == label][:5] for label in np.unique(labels[rows])]
+    return np.unique(np.concatenate([rows[:most], *of_classes]))

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn import get_config
 from sklearn.base import BaseEstimator, clone
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.ensemble import BaggingClassifier
@@ -119,14 +120,14 @@ def fit_model(
                 for k in range(sample.target.width)
             ]
         )
+    if n_classes is not None:
+        without_absent_classes(estimator, y)
     if sample.codes is not None and takes_shared_codes(estimator):
         return estimator._fit_coded(sample.codes, y, weight)
     add_entries(estimator, X.shape[1])
     arguments = tell_categories(estimator, sample.categorical)
     if _numbers_classes(estimator):
         sample = _with_every_class(sample)
-    elif n_classes is not None:
-        without_absent_classes(estimator, y)
     if weight_argument is not None and sample.target.sample_weight is not None:
         arguments[weight_argument] = sample.target.sample_weight
     if stops_early(estimator):
@@ -143,7 +144,9 @@ def _weight_argument(estimator: BaseEstimator) -> str | None:
     """Return what `fit` calls the weights of rows: in a pipeline they go to its last step."""
     if isinstance(estimator, Pipeline):
         name, last = estimator.steps[-1]
-        within = None if last in (None, "passthrough") else _weight_argument(last)
+        # Where scikit-learn routes what `fit` is given, the pipeline asks for it by itself.
+        known = last not in (None, "passthrough") and not get_config()["enable_metadata_routing"]
+        within = _weight_argument(last) if known else None
         return None if within is None else f"{name}__{within}"
     return "sample_weight" if has_fit_parameter(estimator, "sample_weight") else None
 
@@ -152,10 +155,11 @@ def _numbers_classes(estimator: BaseEstimator) -> bool:
     """Return whether the estimator goes wrong where the classes that it sees are not 0 to K-1.
 
     XGBoost refuses them. LightGBM numbers them anew, but takes the numbers of `eval_y` as they are
-    (4.7, its issue 7400). So does a pipeline that ends in them.
+    (4.7, its issue 7400), but not in a pipeline, where it is given none.
     """
     if isinstance(estimator, Pipeline):
-        return _numbers_classes(estimator.steps[-1][1])
+        last = estimator.steps[-1][1]
+        return _numbers_classes(last) and not is_lightgbm(last)
     return type(estimator).__module__.partition(".")[0] in ("lightgbm", "xgboost")
 
 

@@ -35,7 +35,7 @@ def to_onnx(estimator: BaseEstimator) -> Any:
     ----------
     estimator : fitted estimator
         Any public one but `Binner`. What stands in its layers and scanner must be forests of this
-        library, LightGBM's estimators, or constants.
+        library, its linear model, LightGBM's estimators, or constants.
 
     Returns
     -------

@@ -29,6 +29,7 @@ from deepforest._validation import (
     unchanged_on_error,
 )
 from deepforest.class_weights import check_member_weights
+from deepforest.column_parameters import check_column_parameters
 from deepforest.composition import NamedEstimatorsMixin
 from deepforest.crossfit import Keep, cross_fit, keep_nothing, mean_vectors
 from deepforest.estimators import NamedEstimators, Task, default_scan_estimators
@@ -290,6 +291,8 @@ class MultiGrainedScanner(SaveMixin, NamedEstimatorsMixin, TransformerMixin, Bas
         self.input_shape_ = arrays.shape[1:]
         self._prior = target.prior()
         layouts = lay_grains(self._settings(), self.input_shape_)
+        for layout in layouts:
+            check_column_parameters(estimators, len(layout.grid.offset))
         coded, self._bins = None, None
         if any(takes_shared_codes(estimator) for _, estimator in estimators):
             coded = code_channels(arrays, layouts[0], weight=target.sample_weight)

@@ -11,6 +11,7 @@ from sklearn.dummy import DummyClassifier, DummyRegressor
 
 from deepforest.bags import draw_windows
 from deepforest.bins import Bins, window_bins
+from deepforest.class_weights import without_absent_classes
 from deepforest.coding import CodedWindows, code_arrays
 from deepforest.grains import GrainLayout
 from deepforest.models import (
@@ -135,6 +136,8 @@ class WindowedArray(NamedTuple):
             codes, target = codes.take(seen), target.take(seen)
         if target.n_classes is not None and np.all(target.y == target.y[0]):
             return _constant(target), None
+        if target.n_classes is not None:
+            without_absent_classes(forest, target.y)
         bags = forest._fit_windows(codes, target.y, target.sample_weight, self.max_windows)
         if bags is not None and len(seen) < n:
             bags_of_seen, bags = bags, np.zeros((len(bags), n), dtype=bool)

@@ -100,6 +100,13 @@ def test_an_estimators_own_weights_by_label_are_refused_unless_labels_are_number
             model.fit(X, labels)
 
 
+def test_an_estimators_own_weights_name_no_class_that_there_is_not():
+    X, y = np.random.default_rng(0).normal(size=(30, 4)), np.arange(30) % 3
+    layer = [("tree", DecisionTreeClassifier(class_weight={0: 1.0, 7: 5.0}))]
+    with pytest.raises(ValueError, match=r"'tree' names \[7\], but the classes are 0 to 2"):
+        CascadeForestClassifier(layer).fit(X, y)
+
+
 def test_the_score_on_rows_of_the_users_own_counts_them_by_class_too():
     X, y, _ = table()
     X_val, y_val, _ = table(seed=1)

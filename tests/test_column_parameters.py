@@ -1,5 +1,7 @@
 """Parameters with an entry for each column, in layers that are wider than X."""
 
+from itertools import count
+
 import numpy as np
 import pytest
 from lightgbm import LGBMRegressor
@@ -9,7 +11,12 @@ from sklearn.ensemble import (
     RandomForestRegressor,
 )
 
-from deepforest import CascadeForestClassifier, CascadeForestRegressor, HistForestClassifier
+from deepforest import (
+    CascadeForestClassifier,
+    CascadeForestRegressor,
+    HistForestClassifier,
+    MultiGrainedScanner,
+)
 from deepforest.column_parameters import add_entries, check_column_parameters
 from deepforest.estimators import lightgbm
 
@@ -40,16 +47,18 @@ def cascade(estimator, **parameters):
 )
 def test_constraints_hold_in_every_layer(estimator):
     X, y = rising()
-    model = cascade(estimator, combine="mean").fit(X, y)
-    assert len(model.layer_scores_) == 2
+    depth = count()
+    model = cascade(estimator, combine="mean", scoring=lambda *_: next(depth)).fit(X, y)
+    assert len(model.layers_) == 2
     line = np.repeat(X[:1], 50, axis=0)
     line[:, 0] = np.linspace(0, 1, 50)
-    # The first layer says it of the columns of X alone.
-    said = model.layers_[0].transform(line)[0, :, 0]
-    assert np.all(np.diff(said) >= -1e-6)
-    assert np.ptp(said) > 0
-    line[:, 0], line[:, 2] = X[0, 0], np.linspace(0, 1, 50)
-    assert np.all(np.diff(model.layers_[0].transform(line)[0, :, 0]) <= 1e-6)
+    for i, layer in enumerate(model.layers_):
+        wide = np.hstack([line, np.full((50, i), np.median(y), np.float32)])
+        said = layer.transform(wide)[0, :, 0]
+        assert np.all(np.diff(said) >= -1e-6)
+        assert np.ptp(said) > 0
+        wide[:, 0], wide[:, 2] = X[0, 0], np.linspace(0, 1, 50)
+        assert np.all(np.diff(layer.transform(wide)[0, :, 0]) <= 1e-6)
 
 
 def test_entries_are_added_as_a_tuple_because_xgboost_takes_no_list():
@@ -88,6 +97,14 @@ def test_a_list_of_another_length_is_refused(entries):
     with pytest.raises(ValueError, match=message):
         model.fit(X, y)
     assert not hasattr(model, "layers_")
+
+
+def test_a_window_has_an_entry_for_each_of_its_values():
+    X, y = rising(30)
+    layer = [("one", HistGradientBoostingRegressor(max_iter=2, monotonic_cst=[1, 0, 0]))]
+    scanner = MultiGrainedScanner([(2,)], estimators=layer, target_type="continuous", cv=2)
+    with pytest.raises(ValueError, match=r"monotonic_cst of 'one' has 3 entries.*2 columns"):
+        scanner.fit(X, y)
 
 
 @pytest.mark.parametrize(

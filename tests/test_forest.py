@@ -187,6 +187,19 @@ def test_categories_that_say_nothing_are_seldom_split_on(Forest):
 
 
 @pytest.mark.parametrize("Forest", FORESTS)
+def test_categories_hide_no_column_whose_leaves_are_large_enough(Forest):
+    # The best cut of the column leaves too few rows, the set of categories gains by chance.
+    rng = np.random.default_rng(0)
+    x = rng.permutation(2000).astype(float)
+    y = (rng.random(2000) < np.where(x < 200, 0.68, 0.40)).astype(int)
+    forest = Forest(
+        1, categorical_features=[0], bootstrap=False, max_depth=1, min_samples_leaf=400
+    ).set_params(max_features=None, random_state=0)
+    forest.fit(np.column_stack([rng.integers(0, 240, 2000), x]), y)
+    assert forest.trees_.feature[0] == 1
+
+
+@pytest.mark.parametrize("Forest", FORESTS)
 def test_categories_that_say_much_are_split_on_however_many(Forest):
     rng = np.random.default_rng(0)
     X = rng.normal(size=(600, 4))

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import lightgbm
 import numpy as np
 import pytest
+from sklearn import config_context
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import BaggingClassifier, ExtraTreesClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression, Ridge
@@ -359,6 +360,15 @@ def test_weights_reach_the_estimator(estimator):
     assert fit_model(estimator, Sample(X, target)).predict(X).tolist() == [0.75, 0.75]
 
 
+def test_a_pipeline_that_scikit_learn_routes_weights_in_is_given_none():
+    X, y = noisy_classes(12)
+    with config_context(enable_metadata_routing=True), pytest.raises(ValueError, match="Pipeline"):
+        fit_model(
+            make_pipeline(StandardScaler(), LogisticRegression()),
+            Sample(X, Target(y, np.ones(12), 3)),
+        )
+
+
 @pytest.mark.parametrize("last", [KNeighborsClassifier(), "passthrough"])
 def test_a_pipeline_takes_no_weights_if_its_last_step_does_not(last):
     X, y = noisy_classes(12)
@@ -376,8 +386,9 @@ def test_an_estimators_weights_of_classes_that_a_fold_lacks_are_left_out():
     layer = [
         ("alone", LogisticRegression(class_weight=weights)),
         ("in_pipeline", make_pipeline(StandardScaler(), LogisticRegression(class_weight=weights))),
+        ("forest", HistForestClassifier(3, bootstrap=False, class_weight={1: 5.0, 3: 2.0})),
     ]
-    for fitted in cross_fit(layer, table, splits, seeds=[0, 1], n_jobs=None):
+    for fitted in cross_fit(layer, table, splits, seeds=[0, 1, 2], n_jobs=None):
         np.testing.assert_allclose(fitted.held_out.sum(axis=1), 1, rtol=1e-5)
         assert fitted.held_out[0, 3] == 0
     assert layer[0][1].class_weight == weights

@@ -74,6 +74,7 @@ def best_counted_cuts(
     least: Any,
     n: int,
     min_leaf: int,
+    any_set: bool,
     block: Block,
     n_counted: int,
     first: Any,
@@ -82,7 +83,8 @@ def best_counted_cuts(
 ) -> tuple[Any, Any]:
     """Return the best score and its cut in each lane, of equal ones the smallest; empty the cells.
 
-    A lane that cannot be the best of the block may have none. ``cells`` has all but the numbers of
+    A lane that cannot be the best of the block may have none, unless sets of categories are among
+    them, from whose scores something is taken off later. ``cells`` has all but the numbers of
     rows, ``whole`` is the weight of all rows, in lanes. No cut is below ``least``.
     """
     none = whole - whole
@@ -93,7 +95,7 @@ def best_counted_cuts(
             break
         # Rows are counted only where the best cut of all has too few of them on a side.
         kept = where(allowed(cut, block, n, min_leaf), best, none + NO_SPLIT)
-        if largest(kept) == largest(best):
+        if not any_set and largest(kept) == largest(best):
             best = kept
             break
         for i in range(np.uint64(n)):

@@ -169,7 +169,14 @@ def score_left(node: Node, n_groups: int, place: int) -> Any:
 
 @njit(**KERNEL)
 def counted_cuts(
-    node: Node, n_groups: int, block: Block, m: int, least: Any, min_leaf: int, cells: Cells
+    node: Node,
+    n_groups: int,
+    block: Block,
+    m: int,
+    least: Any,
+    min_leaf: int,
+    any_set: bool,
+    cells: Cells,
 ) -> tuple[Any, Any]:
     """Return the same of wide candidates, from the weights per code and class."""
     n_counted, first, end = list_counted(block, m)
@@ -193,7 +200,9 @@ def counted_cuts(
             store(cells.weight, p, load(cells.weight, p) + left + more_left)
         total_weight += node.total[g] + node.total[g + 1]
     whole, n = fill(total_weight), node.starts[n_groups]
-    return best_counted_cuts(whole, least, n, min_leaf, block, n_counted, first, end, cells)
+    return best_counted_cuts(
+        whole, least, n, min_leaf, any_set, block, n_counted, first, end, cells
+    )
 
 
 @njit(**INLINED)
@@ -229,7 +238,9 @@ def best_splits_classes(
             n_cuts, by_rows, all_cuts = plan_cuts(block, m, n, steps)
             best, cut = tried_cuts(node, n_groups, block, n_cuts, by_rows, least, min_leaf)
             if not all_cuts:
-                score, code = counted_cuts(node, n_groups, block, m, least, min_leaf, cells)
+                score, code = counted_cuts(
+                    node, n_groups, block, m, least, min_leaf, any_set, cells
+                )
                 wide = is_wide(block)
                 best, cut = where(wide, score, best), where(wide, code, cut)
         keep_cuts(block, n, turn, best, cut)

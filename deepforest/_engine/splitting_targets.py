@@ -81,7 +81,14 @@ def tried_target_cuts(
 
 @njit(**KERNEL)
 def counted_target_cuts(
-    node: Any, n: int, block: Block, m: int, least: Any, min_leaf: int, cells: Cells
+    node: Any,
+    n: int,
+    block: Block,
+    m: int,
+    least: Any,
+    min_leaf: int,
+    any_set: bool,
+    cells: Cells,
 ) -> tuple[Any, Any]:
     """Return the same of wide candidates, from the weight and the sums of targets per code."""
     n_counted, first, end = list_counted(block, m)
@@ -100,7 +107,9 @@ def counted_target_cuts(
                 store(cells.square, p, load(cells.square, p) + left * left)
                 store(cells.right_square, p, load(cells.right_square, p) + right * right)
     whole = fill(node.total[0])
-    return best_counted_cuts(whole, least, n, min_leaf, block, n_counted, first, end, cells)
+    return best_counted_cuts(
+        whole, least, n, min_leaf, any_set, block, n_counted, first, end, cells
+    )
 
 
 @njit(**INLINED)
@@ -127,7 +136,7 @@ def best_splits_targets(
         n_cuts, by_rows, all_cuts = plan_cuts(block, m, n, STEPS)
         best, cut = tried_target_cuts(node, n, block, n_cuts, by_rows, least, min_leaf)
         if not all_cuts:
-            score, code = counted_target_cuts(node, n, block, m, least, min_leaf, cells)
+            score, code = counted_target_cuts(node, n, block, m, least, min_leaf, any_set, cells)
             wide = is_wide(block)
             best, cut = where(wide, score, best), where(wide, code, cut)
         keep_cuts(block, n, turn, best, cut)
