@@ -126,7 +126,7 @@ def fit_model(
         return estimator._fit_coded(sample.codes, y, weight)
     add_entries(estimator, X.shape[1])
     arguments = tell_categories(estimator, sample.categorical)
-    if _numbers_classes(estimator):
+    if _numbers_classes(estimator) and weight_argument is not None:
         sample = _with_every_class(sample)
     if weight_argument is not None and sample.target.sample_weight is not None:
         arguments[weight_argument] = sample.target.sample_weight
