@@ -15,6 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from deepforest.estimators import import_lightgbm
+from deepforest.inspection import LayerScoreDisplay
 
 
 class Split(NamedTuple):
@@ -87,13 +88,12 @@ def draw_scores(scores: NDArray[np.float64], n_layers: int, test: float, path: P
     """
     from matplotlib.figure import Figure
 
-    layers = np.arange(1, len(scores) + 1)
     figure = Figure(figsize=(6, 4), layout="constrained")
     axes = figure.add_subplot()
-    axes.plot(layers, scores, "o-", color="tab:green", label="held-out accuracy")
-    axes.axvline(n_layers, color="tab:gray", linestyle=":", label=f"kept depth: {n_layers}")
+    # Before the scores, whose picture takes in what is there.
     axes.axhline(test, color="tab:blue", linestyle="--", label=f"test accuracy: {test:.4f}")
-    axes.set(xlabel="layer", ylabel="accuracy", title="A cascade grows until it stops improving")
-    axes.set_xticks(layers)
+    display = LayerScoreDisplay(layer_scores=scores, n_layers=n_layers, score_name="accuracy")
+    display.plot(axes, color="tab:green", label="held-out accuracy")
+    axes.set(ylabel="accuracy", title="A cascade grows until it stops improving")
     axes.legend()
     figure.savefig(path, dpi=120)
