@@ -99,11 +99,15 @@ class ScaledLogisticRegression(ClassifierMixin, BaseEstimator):
         given = check_sample_weight(sample_weight, len(labels))
         weight = np.ones(len(labels)) if given is None else given
         width = table.nnz // len(labels) if issparse(table) else table.shape[1]
-        for _ in range(2):  # first by columns, then by terms, which may be many more
-            rows = _some_rows(labels, weight, width)
+        rows = _some_rows(labels, weight, width)
+        if len(rows) < len(labels):
             table, labels, weight = table[rows], labels[rows], weight[rows]
-            self._lay_terms(table, weight)
-            width = width if issparse(table) else len(self.columns_)
+        self._lay_terms(table, weight)
+        if len(self.columns_) > table.shape[1]:  # indicators are values, too
+            rows = _some_rows(labels, weight, len(self.columns_))
+            if len(rows) < len(labels):
+                table, labels, weight = table[rows], labels[rows], weight[rows]
+                self._lay_terms(table, weight)
         terms = self._scaled(table) if issparse(table) else self._terms(table)
         regression = LogisticRegression(C=self.C, tol=TOLERANCE, max_iter=MOST_STEPS)
         regression.fit(terms, labels, weight)
