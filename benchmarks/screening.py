@@ -2,7 +2,7 @@
 
     python benchmarks/screening.py [--sets pendigits shuttle ...] [--presets balanced best]
         [--rows N] [--screening 0.999]
-    python benchmarks/screening.py --sets mnist_60000 --presets pixels
+    python benchmarks/screening.py --sets mnist_60000 pendigits shuttle --presets pixels
 
 A cascade of each preset with and without `screening`, in turns, on the same rows and seeds: the
 original splits of pendigits and MNIST (pixels, 10,000 drawn rows and all 60,000), and for

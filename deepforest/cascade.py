@@ -73,9 +73,10 @@ class CascadeForestClassifier(ClassifierMixin, CascadeForestBase):
     screening : float, default=None
         Confidence screening [3]_: behind each layer the rows leave whose prediction is
         sure enough to have at least this held-out accuracy, such as 0.999; the later
-        layers are trained on the others, and asked of the others. That is quicker, and at
-        most 1 - `screening` of the rows that leave lose what later layers would have
-        mended. Fewer than 1 / (1 - `screening`) rows never leave. None: all rows go on.
+        layers are trained on the others and the least sure of them, and asked of the others.
+        That is quicker, and at most 1 - `screening` of the rows that leave lose what later
+        layers would have mended. Fewer than 1 / (1 - `screening`) rows never leave. None:
+        all rows go on.
     class_weight : dict, "balanced" or None, default=None
         Weights of classes, multiplied into `sample_weight`: estimators, selection, screening
         and the score that chooses the depth (on `X_val` too) all count a row by its weight.

@@ -12,8 +12,10 @@ from deepforest.combine import SMALLEST_PROBABILITY
 from deepforest.estimators import Task
 from deepforest.target import Target, Vectors
 
-# Of each class so many rows train the next layer, the least sure ones, even if they left: a
-# layer that never saw a class would say zero of its rows.
+# Rows that left, the least sure ones, still train the next layer: half as many as go on, since
+# a model of hard rows alone is a worse model of hard rows (docs/guide.md), and so many of each
+# class, since a layer that never saw a class would say zero of its rows.
+STAY = 0.5
 MIN_OF_CLASS = 10
 MOST_POWER = 20.0  # by then 0.7 beside 0.3 has become certainty
 
@@ -122,11 +124,12 @@ def sharpened(vectors: Vectors, power: float) -> Vectors:
 def rows_that_train(
     vectors: Vectors, target: Target, goes_on: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:
-    """Return which rows (n,) train the next layer: all that go on, and some of each class."""
+    """Return which rows (n,) train the next layer: all that go on, and the least sure others."""
     trains = goes_on.copy()
     order = np.argsort(confidence(vectors), kind="stable")
     if target.sample_weight is not None:
         order = order[target.sample_weight[order] > 0]
+    trains[order[~goes_on[order]][: int(STAY * goes_on.sum())]] = True
     for k in np.unique(target.y):
         trains[order[target.y[order] == k][:MIN_OF_CLASS]] = True
     return trains

@@ -159,7 +159,21 @@ def test_one_class_needs_no_power():
 # The rows that train
 
 
-def test_the_least_sure_rows_of_each_class_train_even_if_they_left():
+def test_the_least_sure_rows_that_left_train_half_as_many_as_go_on(monkeypatch):
+    monkeypatch.setattr("deepforest.screening.MIN_OF_CLASS", 1)
+    p = np.array([0.9, 0.6, 0.99, 0.95, 0.5, 0.98, 0.5, 0.55, 0.5, 0.97])
+    y = np.zeros(10, dtype=int)
+    y[2] = 1
+    goes_on = p < 0.7
+    weight = np.ones(10)
+    for unknown, also in [([], [0, 3]), ([3], [0, 9])]:
+        weight[unknown] = 0
+        trains = rows_that_train(np.column_stack([p, 1 - p]), Target(y, weight, 2), goes_on)
+        assert np.flatnonzero(trains & ~goes_on).tolist() == sorted([2, *also])
+
+
+def test_the_least_sure_rows_of_each_class_train_even_if_they_left(monkeypatch):
+    monkeypatch.setattr("deepforest.screening.STAY", 0)
     n = 4 * MIN_OF_CLASS
     p = np.linspace(0.99, 0.51, n)
     vectors = np.column_stack([p, 1 - p])
