@@ -232,12 +232,13 @@ class CascadeForestRegressor(RegressorMixin, CascadeForestBase):
         `bootstrap=True` give out-of-bag values, all others are cross-fitted in folds. A
         LightGBM estimator with `early_stopping_round` stops in each fold at the rounds
         that were best in the other folds. None is `default_estimators("regression")`:
-        a random forest, extra-trees and, as `preset` says, LightGBM.
+        a random forest, extra-trees and, as `preset` says, LightGBM and a linear model.
     preset : {"fast", "balanced", "best"}, default="balanced"
         What the default estimators cost: "balanced" fits LightGBM in every layer, twice, once
-        with random thresholds; "fast" once in the first layer, on 3 folds and beside smaller
-        forests; "best" grows larger forests. docs/default.md has what each was found to reach.
-        With `estimators` it only chooses the folds.
+        with random thresholds, and a linear model in the first; "fast" LightGBM once in the
+        first layer, on 3 folds and beside smaller forests; "best" grows larger forests.
+        docs/default.md has what each was found to reach. With `estimators` it only chooses the
+        folds.
     n_estimators : int, default=None
         Trees in each forest of the default estimators: None is 100 for "fast", 500 for "best",
         else 200.

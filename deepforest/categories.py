@@ -11,7 +11,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostin
 from sklearn.pipeline import Pipeline
 
 from deepforest.forest import HistForestClassifier, HistForestRegressor
-from deepforest.linear import ScaledLogisticRegression
+from deepforest.linear import ScaledLogisticRegression, ScaledRidge
 
 Columns = NDArray[np.intp]
 NONE_CATEGORICAL: Columns = np.empty(0, dtype=np.intp)
@@ -21,6 +21,7 @@ TOLD_BY_PARAMETER = (
     HistForestClassifier,
     HistForestRegressor,
     ScaledLogisticRegression,
+    ScaledRidge,
     *HIST_GRADIENT_BOOSTING,
 )
 LIGHTGBM_NAMES = ("categorical_feature", "cat_feature", "categorical_column", "cat_column")

@@ -18,6 +18,7 @@ from deepforest.boosted import BoostedClassifier, BoostedRegressor
 from deepforest.cascade_base import CascadeForestBase
 from deepforest.forest import HistForestClassifier, HistForestRegressor
 from deepforest.grains import GrainLayout
+from deepforest.linear import ScaledRidge
 from deepforest.multioutput import ModelPerTarget
 from deepforest.scanning import MultiGrainedScanner
 from deepforest.windows import padded_shape
@@ -67,16 +68,19 @@ def check_forest(forest: Any) -> None:
 
 
 def check_linear(model: Any) -> None:
-    """Raise a ValueError unless there are coefficients for each term and class."""
+    """Raise a ValueError unless there are coefficients for each term, and class."""
     _check_columns(model)
     n_terms, n_sums = len(model.columns_), len(model.intercept_)
     columns = model.columns_
-    _require(n_sums > 0, "there are no classes")
     within = (columns >= 0) & (columns < model.n_features_in_)
     _require(bool(within.all()), "a term has no column")
     for values in (model.values_, model.center_, model.scale_):
         _require(values.shape == (n_terms,), "a term has no values")
     _require(model.coef_.shape == (n_sums, n_terms), "coefficients are not one a term")
+    if isinstance(model, ScaledRidge):
+        _require(n_sums == 1, "coefficients speak of several values")
+        return
+    _require(n_sums > 0, "there are no classes")
     n_classes = 2 if n_sums == 1 else n_sums
     _require(model.classes_.shape == (n_classes,), "coefficients speak of other classes")
 
@@ -108,6 +112,8 @@ def check_models(
                 _require(model._n_columns == n_outputs, "a model has other targets")
             if isinstance(model, BoostedRegressor):
                 _require(model.trees.n_outputs == n_outputs == 1, "a model has other targets")
+            if isinstance(model, ScaledRidge):
+                _require(n_outputs == 1, "a model has other targets")
             continue
         _require(
             isinstance(classes, np.ndarray) and classes.ndim == 1 and classes.dtype.kind in "iu",

@@ -13,7 +13,7 @@ from sklearn.linear_model import LogisticRegression, Ridge, SGDClassifier, SGDRe
 
 from deepforest._validation import check_choice, check_integer
 from deepforest.forest import HistForestClassifier, HistForestRegressor
-from deepforest.linear import ScaledLogisticRegression
+from deepforest.linear import ScaledLogisticRegression, ScaledRidge
 
 Task = Literal["classification", "regression"]
 NamedEstimators = list[tuple[str, BaseEstimator]]
@@ -107,13 +107,9 @@ def logistic_regression(task: Task, **parameters: Any) -> BaseEstimator:
     return LogisticRegression(**parameters)
 
 
-def scaled_logistic_regression(task: Task, **parameters: Any) -> BaseEstimator:
-    """Return logistic regression on scaled columns and indicators of categories."""
-    if task != "classification":
-        raise ValueError(
-            "scaled logistic regression is for classification: use 'ridge' for values."
-        )
-    return ScaledLogisticRegression(**parameters)
+def scaled_linear(task: Task, **parameters: Any) -> BaseEstimator:
+    """Return `linear` on scaled columns and indicators of categories."""
+    return (ScaledLogisticRegression if task == "classification" else ScaledRidge)(**parameters)
 
 
 def ridge(task: Task, **parameters: Any) -> BaseEstimator:
@@ -141,7 +137,7 @@ ESTIMATORS: dict[str, Callable[..., BaseEstimator]] = {
     "hist_gradient_boosting": hist_gradient_boosting,
     "linear": linear,
     "logistic_regression": logistic_regression,
-    "scaled_logistic_regression": scaled_logistic_regression,
+    "scaled_linear": scaled_linear,
     "ridge": ridge,
     "sgd": sgd,
 }
@@ -171,15 +167,15 @@ class Preset(NamedTuple):
     folds: int  # of LightGBM
     boosts_randomly: tuple[Task, ...]  # a second LightGBM there, its thresholds drawn at random
     boosts_every_layer: tuple[Task, ...]  # for other tasks the first layer only
-    begins_linearly: tuple[Task, ...] = ()  # with a linear model in the first layer
+    linear: bool  # a linear model in the first layer
 
 
 MOST_COLUMNS = 50  # more cost time, and trees that see the same are worth less (docs/default.md)
 
 PRESETS = {
-    "fast": Preset(100, 3, (), ()),
-    "balanced": Preset(200, 5, ("regression",), ("regression",), ("classification",)),
-    "best": Preset(500, 5, TASKS, TASKS, ("classification",)),
+    "fast": Preset(100, 3, (), (), linear=False),
+    "balanced": Preset(200, 5, ("regression",), ("regression",), linear=True),
+    "best": Preset(500, 5, TASKS, TASKS, linear=True),
 }
 
 
@@ -191,9 +187,9 @@ def default_estimators(
 ) -> NamedEstimators:
     """Return the estimators that a cascade's first layer is made of by default.
 
-    A random forest and extra-trees, whose out-of-bag votes cost nothing, and LightGBM,
-    cross-fitted in folds and stopped early, for values a second one with random thresholds, for
-    classes a linear model.
+    A random forest and extra-trees, whose out-of-bag votes cost nothing, and cross-fitted in
+    folds LightGBM, stopped early, for values a second one with random thresholds, and a linear
+    model.
 
     Parameters
     ----------
@@ -231,8 +227,8 @@ def default_estimators(
     ]
     if task in PRESETS[preset].boosts_randomly:
         layer.append(("lightgbm_random", lightgbm(task, extra_trees=True, **boosting)))
-    if task in PRESETS[preset].begins_linearly:
-        layer.append(("linear", scaled_logistic_regression(task)))
+    if PRESETS[preset].linear:
+        layer.append(("linear", scaled_linear(task)))
     return layer
 
 
@@ -243,7 +239,7 @@ def default_layers(
     n_estimators: int | None = None,
     n_columns: int | None = None,
 ) -> list[NamedEstimators]:
-    """Return the estimators of each layer by default; the last entry is that of all later ones.
+    """Return the estimators of the first layer by default, and those of all later ones.
 
     On tables of ``n_columns`` LightGBM draws at most 50 of them for each tree, for classes.
     """
@@ -255,8 +251,7 @@ def default_layers(
                 estimator.set_params(colsample_bytree=share)
     boosts = task in PRESETS[preset].boosts_every_layer
     only_first = "linear" if boosts else ("linear", "lightgbm")
-    later = [pair for pair in first if not pair[0].startswith(only_first)]
-    return [first] if len(later) == len(first) else [first, later]
+    return [first, [pair for pair in first if not pair[0].startswith(only_first)]]
 
 
 def default_scan_estimators(

@@ -1,4 +1,4 @@
-"""Logistic regression of a table as it is: columns of any scale, missing values, categories.
+"""Linear models of a table as it is: columns of any scale, missing values, categories.
 
 Forests draw a slope as steps, which takes many rows. Where rows are few, a linear model beside them
 says what they cannot say yet (docs/default.md).
@@ -12,13 +12,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import diags_array, issparse
 from scipy.special import expit, softmax
-from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.linear_model import LogisticRegression
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, is_classifier
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from deepforest._validation import check_sample_weight
 from deepforest.bins import categorical_mask
+from deepforest.multioutput import deviations
 
 LEAST_ROWS = 5
 """A category of fewer rows has no coefficient."""
@@ -34,10 +35,142 @@ TOLERANCE = 1e-3
 """Of the solver: ten times less takes twice the steps and says the same (docs/default.md)."""
 DECIMALS = 4
 """Coefficients are rounded: sums of a matrix product differ in their last digits from one number
-of cores to another. The columns have variance 1."""
+of cores to another. The columns have variance 1, and values are divided by their deviation."""
 
 
-class ScaledLogisticRegression(ClassifierMixin, BaseEstimator):
+class ScaledLinearModel(BaseEstimator):
+    """What the linear models share: the terms of their sums, and the sums."""
+
+    categorical_features: Any
+
+    def _learnt_from(
+        self, table: Any, y: NDArray[Any], sample_weight: ArrayLike | None
+    ) -> tuple[Any, NDArray[Any], NDArray[np.float64]]:
+        """Set the terms; return those of the rows that are learnt from, their y and weights."""
+        given = check_sample_weight(sample_weight, len(y))
+        weight = np.ones(len(y)) if given is None else given
+        width = table.nnz // len(y) if issparse(table) else table.shape[1]
+        rows = self._some_rows(y, weight, width)
+        if len(rows) < len(y):
+            table, y, weight = table[rows], y[rows], weight[rows]
+        self._lay_terms(table, weight)
+        if len(self.columns_) > table.shape[1]:  # indicators are values, too
+            rows = self._some_rows(y, weight, len(self.columns_))
+            if len(rows) < len(y):
+                table, y, weight = table[rows], y[rows], weight[rows]
+                self._lay_terms(table, weight)
+        return self._scaled(table) if issparse(table) else self._terms(table), y, weight
+
+    def _some_rows(
+        self, y: NDArray[Any], weight: NDArray[np.float64], width: int
+    ) -> NDArray[np.intp]:
+        """Return the rows with weight, or a fixed draw of as many as have `MOST_VALUES` values.
+
+        Five of each class are in a draw, so that it lacks none.
+        """
+        rows = np.flatnonzero(weight > 0)
+        most = max(MOST_VALUES // max(width, 1), FEWEST_ROWS)
+        if len(rows) <= most:
+            return rows
+        rows = np.random.default_rng(0).permutation(rows)
+        classes: Any = np.unique(y[rows]) if is_classifier(self) else ()
+        of_classes = [rows[y[rows] == label][:5] for label in classes]
+        return np.unique(np.concatenate([rows[:most], *of_classes]))
+
+    def _lay_terms(self, X: Any, weight: NDArray[np.float64]) -> None:
+        """Set which terms there are, and how numbers are scaled."""
+        d = X.shape[1]
+        is_categorical = categorical_mask(self.categorical_features, d)
+        if issparse(X):
+            if is_categorical.any():
+                raise ValueError("categorical_features is not for sparse matrices.")
+            filled = X.astype(np.float64)
+            filled.data = np.nan_to_num(filled.data)
+            filled.data **= 2
+            # About zero: about the mean, a column far from zero would stop the solver's progress.
+            center, variance = np.zeros(d), (filled.T @ weight) / weight.sum()
+        else:
+            given = np.where(np.isnan(X), 0.0, weight[:, None])  # weight of each value
+            total = np.maximum(given.sum(axis=0), np.finfo(float).tiny)
+            center = (given * np.nan_to_num(X)).sum(axis=0) / total
+            variance = (given * (np.nan_to_num(X) - center) ** 2).sum(axis=0) / total
+        # Rounding leaves a constant a variance just above zero.
+        varies = np.sqrt(variance) > 1e-6 * np.abs(center)
+        scale = np.zeros(d)
+        scale[varies] = 1 / np.sqrt(variance[varies])
+        terms = [(f, np.nan) for f in range(d) if not is_categorical[f]]
+        for f in np.flatnonzero(is_categorical).tolist():
+            column = X[weight > 0, f]
+            values, counts = np.unique(column[~np.isnan(column)], return_counts=True)
+            terms += [(f, value) for value in values[counts >= LEAST_ROWS]]
+        if not terms:  # no category has rows enough: zeros, beside which the intercept stands
+            terms, scale[0] = [(0, np.nan)], 0.0
+        self.columns_ = np.array([f for f, _ in terms], dtype=np.int64)
+        self.values_ = np.array([value for _, value in terms], dtype=np.float32)
+        self.center_, self.scale_ = center[self.columns_], scale[self.columns_]
+
+    def _terms(self, X: Any) -> NDArray[np.float64]:
+        """Return the terms (n, n_terms) of dense rows (n, d)."""
+        values = X[:, self.columns_]
+        numbers = (values - self.center_) * self.scale_
+        terms: NDArray[np.float64] = np.where(
+            np.isnan(self.values_), numbers, values == self.values_
+        )
+        terms[np.isnan(terms)] = 0.0
+        return terms
+
+    def _scaled(self, X: Any) -> Any:
+        """Return a CSR matrix (n, d) in which numbers are scaled and missing ones are zeros."""
+        filled = X.astype(np.float64)
+        filled.data = np.nan_to_num(filled.data)
+        return (filled @ diags_array(self.scale_)).tocsr()
+
+    def _sums(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Return the sums of terms and the intercepts (n, n_sums)."""
+        check_is_fitted(self)
+        table: Any = validate_data(
+            self,
+            X,
+            accept_sparse="csr",
+            dtype=np.float32,
+            ensure_all_finite="allow-nan",
+            reset=False,
+        )
+        if issparse(table) and np.isnan(self.values_).all() and not self.center_.any():
+            sums = np.asarray(self._scaled(table) @ self.coef_.T)
+        else:
+            sums = self._dense_sums(table)
+        said: NDArray[np.float64] = sums + self.intercept_
+        return said
+
+    def _dense_sums(self, X: Any) -> NDArray[np.float64]:
+        """Return the sums of terms (n, n_sums) of rows (n, d), made dense block by block."""
+        sums = np.empty((X.shape[0], len(self.coef_)))
+        size = max(1, BLOCK_VALUES // len(self.columns_))
+        for start in range(0, len(sums), size):
+            block = X[start : start + size]
+            terms = self._terms(block.toarray() if issparse(block) else block)
+            # Not by a matrix product, whose last digits may depend on how many rows there are.
+            sums[start : start + size] = np.einsum("ij,kj->ik", terms, self.coef_)
+        return sums
+
+    @property
+    def feature_importances_(self) -> NDArray[np.float64]:
+        """Sizes of the coefficients of each column (n_features,), summed over classes."""
+        check_is_fitted(self)
+        sizes = np.zeros(self.n_features_in_)
+        np.add.at(sizes, self.columns_, np.abs(self.coef_).sum(axis=0))
+        return sizes
+
+    def __sklearn_tags__(self) -> Any:
+        """Return the tags: NaN is the mean, and sparse matrices stay sparse."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.input_tags.sparse = True
+        return tags
+
+
+class ScaledLogisticRegression(ClassifierMixin, ScaledLinearModel):
     """scikit-learn's `LogisticRegression` on scaled columns and indicators of categories.
 
     Numbers are scaled to mean 0 and variance 1, missing ones are the mean. A category of at least
@@ -96,19 +229,7 @@ class ScaledLogisticRegression(ClassifierMixin, BaseEstimator):
             self, X, y, accept_sparse="csr", dtype=np.float32, ensure_all_finite="allow-nan"
         )
         check_classification_targets(labels)
-        given = check_sample_weight(sample_weight, len(labels))
-        weight = np.ones(len(labels)) if given is None else given
-        width = table.nnz // len(labels) if issparse(table) else table.shape[1]
-        rows = _some_rows(labels, weight, width)
-        if len(rows) < len(labels):
-            table, labels, weight = table[rows], labels[rows], weight[rows]
-        self._lay_terms(table, weight)
-        if len(self.columns_) > table.shape[1]:  # indicators are values, too
-            rows = _some_rows(labels, weight, len(self.columns_))
-            if len(rows) < len(labels):
-                table, labels, weight = table[rows], labels[rows], weight[rows]
-                self._lay_terms(table, weight)
-        terms = self._scaled(table) if issparse(table) else self._terms(table)
+        terms, labels, weight = self._learnt_from(table, labels, sample_weight)
         regression = LogisticRegression(C=self.C, tol=TOLERANCE, max_iter=MOST_STEPS)
         regression.fit(terms, labels, weight)
         self.classes_ = regression.classes_
@@ -116,82 +237,10 @@ class ScaledLogisticRegression(ClassifierMixin, BaseEstimator):
         self.intercept_ = np.round(regression.intercept_, DECIMALS)
         return self
 
-    def _lay_terms(self, X: Any, weight: NDArray[np.float64]) -> None:
-        """Set which terms there are, and how numbers are scaled."""
-        d = X.shape[1]
-        is_categorical = categorical_mask(self.categorical_features, d)
-        if issparse(X):
-            if is_categorical.any():
-                raise ValueError("categorical_features is not for sparse matrices.")
-            filled = X.astype(np.float64)
-            filled.data = np.nan_to_num(filled.data)
-            filled.data **= 2
-            # About zero: about the mean, a column far from zero would stop the solver's progress.
-            center, variance = np.zeros(d), (filled.T @ weight) / weight.sum()
-        else:
-            given = np.where(np.isnan(X), 0.0, weight[:, None])  # weight of each value
-            total = np.maximum(given.sum(axis=0), np.finfo(float).tiny)
-            center = (given * np.nan_to_num(X)).sum(axis=0) / total
-            variance = (given * (np.nan_to_num(X) - center) ** 2).sum(axis=0) / total
-        # Rounding leaves a constant a variance just above zero.
-        varies = np.sqrt(variance) > 1e-6 * np.abs(center)
-        scale = np.zeros(d)
-        scale[varies] = 1 / np.sqrt(variance[varies])
-        terms = [(f, np.nan) for f in range(d) if not is_categorical[f]]
-        for f in np.flatnonzero(is_categorical).tolist():
-            column = X[weight > 0, f]
-            values, counts = np.unique(column[~np.isnan(column)], return_counts=True)
-            terms += [(f, value) for value in values[counts >= LEAST_ROWS]]
-        if not terms:  # no category has rows enough: zeros, beside which the intercept stands
-            terms, scale[0] = [(0, np.nan)], 0.0
-        self.columns_ = np.array([f for f, _ in terms], dtype=np.int64)
-        self.values_ = np.array([value for _, value in terms], dtype=np.float32)
-        self.center_, self.scale_ = center[self.columns_], scale[self.columns_]
-
-    def _terms(self, X: Any) -> NDArray[np.float64]:
-        """Return the terms (n, n_terms) of dense rows (n, d)."""
-        values = X[:, self.columns_]
-        numbers = (values - self.center_) * self.scale_
-        terms: NDArray[np.float64] = np.where(
-            np.isnan(self.values_), numbers, values == self.values_
-        )
-        terms[np.isnan(terms)] = 0.0
-        return terms
-
-    def _scaled(self, X: Any) -> Any:
-        """Return a CSR matrix (n, d) in which numbers are scaled and missing ones are zeros."""
-        filled = X.astype(np.float64)
-        filled.data = np.nan_to_num(filled.data)
-        return (filled @ diags_array(self.scale_)).tocsr()
-
     def decision_function(self, X: ArrayLike) -> NDArray[np.float64]:
         """Return the sums of terms (n_samples,) for two classes, else one a class."""
-        check_is_fitted(self)
-        table: Any = validate_data(
-            self,
-            X,
-            accept_sparse="csr",
-            dtype=np.float32,
-            ensure_all_finite="allow-nan",
-            reset=False,
-        )
-        if issparse(table) and np.isnan(self.values_).all() and not self.center_.any():
-            sums = np.asarray(self._scaled(table) @ self.coef_.T)
-        else:
-            sums = self._dense_sums(table)
-        said: NDArray[np.float64] = sums + self.intercept_
+        said = self._sums(X)
         return said[:, 0] if said.shape[1] == 1 else said
-
-    def _dense_sums(self, X: Any) -> NDArray[np.float64]:
-        """Return the sums of terms (n, n_sums) of rows (n, d), made dense block by block."""
-        sums = np.empty((X.shape[0], len(self.coef_)))
-        size = max(1, BLOCK_VALUES // len(self.columns_))
-        for start in range(0, len(sums), size):
-            block = X[start : start + size]
-            terms = self._terms(block.toarray() if issparse(block) else block)
-            # Not by a matrix product, whose last digits may depend on how many rows there are.
-            sums[start : start + size] = np.einsum("ij,kj->ik", terms, self.coef_)
-        return sums
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
         """Return class probabilities (n_samples, n_classes)."""
@@ -207,31 +256,76 @@ class ScaledLogisticRegression(ClassifierMixin, BaseEstimator):
         labels: NDArray[Any] = self.classes_[most_probable]
         return labels
 
-    @property
-    def feature_importances_(self) -> NDArray[np.float64]:
-        """Sizes of the coefficients of each column (n_features,), summed over classes."""
-        check_is_fitted(self)
-        sizes = np.zeros(self.n_features_in_)
-        np.add.at(sizes, self.columns_, np.abs(self.coef_).sum(axis=0))
-        return sizes
 
-    def __sklearn_tags__(self) -> Any:
-        """Return the tags: NaN is the mean, and sparse matrices stay sparse."""
-        tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = True
-        tags.input_tags.sparse = True
-        return tags
+class ScaledRidge(RegressorMixin, ScaledLinearModel):
+    """scikit-learn's `Ridge` on scaled columns and indicators of categories.
 
+    The terms are those of `ScaledLogisticRegression`.
 
-def _some_rows(labels: NDArray[Any], weight: NDArray[np.float64], width: int) -> NDArray[np.intp]:
-    """Return the rows with weight, or a fixed draw of as many as have `MOST_VALUES` values.
+    Parameters
+    ----------
+    alpha : float, default=1.0
+        The larger, the smaller the coefficients.
+    categorical_features : array of int or bool, default=None
+        Which columns are categories: their indices, or a mask.
 
-    Five of each class are in a draw, so that it lacks none.
+    Attributes
+    ----------
+    n_features_in_ : int
+    columns_ : ndarray of shape (n_terms,)
+        The column that each term of the sum is made of.
+    values_ : ndarray of shape (n_terms,), float32
+        The category that a term stands for; NaN where it is a number.
+    center_, scale_ : ndarray of shape (n_terms,)
+        Taken off numbers, and what they are multiplied by then.
+    coef_ : ndarray of shape (1, n_terms)
+    intercept_ : ndarray of shape (1,)
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from deepforest.linear import ScaledRidge
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> print(f"{ScaledRidge().fit(X, y).score(X, y):.2f}")
+    0.52
     """
-    rows = np.flatnonzero(weight > 0)
-    most = max(MOST_VALUES // max(width, 1), FEWEST_ROWS)
-    if len(rows) <= most:
-        return rows
-    rows = np.random.default_rng(0).permutation(rows)
-    of_classes = [rows[labels[rows] == label][:5] for label in np.unique(labels[rows])]
-    return np.unique(np.concatenate([rows[:most], *of_classes]))
+
+    def __init__(self, alpha: float = 1.0, *, categorical_features: Any = None) -> None:
+        self.alpha = alpha
+        self.categorical_features = categorical_features
+
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+        """Fit the model.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,)
+        sample_weight : array-like of shape (n_samples,), optional
+
+        Returns
+        -------
+        ScaledRidge
+        """
+        table: Any
+        table, values = validate_data(
+            self,
+            X,
+            y,
+            accept_sparse="csr",
+            dtype=np.float32,
+            ensure_all_finite="allow-nan",
+            y_numeric=True,
+        )
+        terms, values, weight = self._learnt_from(
+            table, values.astype(np.float64, copy=False), sample_weight
+        )
+        unit = deviations(values, weight)
+        regression = Ridge(alpha=self.alpha).fit(terms, values / unit, weight)
+        self.coef_ = unit * np.round(regression.coef_, DECIMALS)[None]
+        self.intercept_ = unit * np.round(np.atleast_1d(regression.intercept_), DECIMALS)
+        return self
+
+    def predict(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Return the values (n_samples,)."""
+        return self._sums(X)[:, 0]

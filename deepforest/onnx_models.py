@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator
 from sklearn.dummy import DummyClassifier, DummyRegressor
 
 from deepforest.boosted import BoostedClassifier, BoostedRegressor, is_lightgbm, read_model
-from deepforest.linear import ScaledLogisticRegression
+from deepforest.linear import ScaledLinearModel, ScaledLogisticRegression, ScaledRidge
 from deepforest.models import is_engine_forest
 from deepforest.multioutput import ModelPerTarget
 from deepforest.onnx_graph import Graph
@@ -60,7 +60,11 @@ def _probabilities(graph: Graph, model: BaseEstimator, rows: str, where: str) ->
     if isinstance(model, DummyClassifier):
         return graph.rows_of(np.asarray(model.class_prior_, dtype=np.float64), rows)
     if isinstance(model, ScaledLogisticRegression):
-        return _of_linear_model(graph, model, rows)
+        said = _linear_sums(graph, model, rows)
+        if len(model.intercept_) > 1:
+            return graph.add("Softmax", said, axis=1)
+        of_second = graph.add("Sigmoid", said)
+        return graph.side_by_side([graph.add("Sub", np.array(1.0), of_second), of_second])
     trees = _boosted(model, where).trees
     said = boosted_outputs(graph, trees, rows, where)
     if trees.n_outputs == 1:
@@ -68,18 +72,14 @@ def _probabilities(graph: Graph, model: BaseEstimator, rows: str, where: str) ->
     return said
 
 
-def _of_linear_model(graph: Graph, model: ScaledLogisticRegression, rows: str) -> str:
-    """Return the probabilities of a linear model, whose terms `linear` explains."""
+def _linear_sums(graph: Graph, model: ScaledLinearModel, rows: str) -> str:
+    """Return the sums of a linear model, whose terms `linear` explains."""
     values = graph.add("Gather", rows, model.columns_, axis=1)
     numbers = graph.add("Mul", graph.add("Sub", values, model.center_), model.scale_)
     numbers = graph.add("Where", graph.add("IsNaN", numbers), np.array(0.0), numbers)
     alike = graph.cast(graph.add("Equal", values, model.values_.astype(np.float64)), np.float64)
     terms = graph.add("Where", np.isnan(model.values_), numbers, alike)
-    said = graph.add("Add", graph.add("MatMul", terms, model.coef_.T), model.intercept_)
-    if len(model.intercept_) > 1:
-        return graph.add("Softmax", said, axis=1)
-    of_second = graph.add("Sigmoid", said)
-    return graph.side_by_side([graph.add("Sub", np.array(1.0), of_second), of_second])
+    return graph.add("Add", graph.add("MatMul", terms, model.coef_.T), model.intercept_)
 
 
 def _values(graph: Graph, model: BaseEstimator, rows: str, where: str) -> str:
@@ -87,6 +87,8 @@ def _values(graph: Graph, model: BaseEstimator, rows: str, where: str) -> str:
         return forest_votes(graph, model, rows, where)
     if isinstance(model, ModelPerTarget):
         return graph.side_by_side([_values(graph, one, rows, where) for one in model.models])
+    if isinstance(model, ScaledRidge):
+        return _linear_sums(graph, model, rows)
     if isinstance(model, DummyRegressor):
         return graph.rows_of(np.asarray(model.constant_, dtype=np.float64)[0], rows)
     return boosted_outputs(graph, _boosted(model, where).trees, rows, where)

@@ -36,7 +36,7 @@ from deepforest.forest import HistForestClassifier, HistForestRegressor
 from deepforest.gcforest import GCForestClassifier, GCForestRegressor
 from deepforest.grains import GrainLayout
 from deepforest.layer import CascadeLayer
-from deepforest.linear import ScaledLogisticRegression
+from deepforest.linear import ScaledLogisticRegression, ScaledRidge
 from deepforest.model_codecs import (
     decode_other_model,
     decode_other_template,
@@ -185,6 +185,16 @@ _FOREST = {
     "_encoder": FRAME_ENCODER,
 }
 
+_LINEAR = {
+    **_TABLE,
+    "columns_": array("int64", 1),
+    "values_": array("float32", 1),
+    "center_": array("float64", 1),
+    "scale_": array("float64", 1),
+    "coef_": array("float64", 2),
+    "intercept_": array("float64", 1),
+}
+
 _SCAN_PARAMETERS = {
     "windows": PLAIN,
     "stride": PLAIN,
@@ -289,16 +299,13 @@ SCHEMAS = {
         Schema(
             ScaledLogisticRegression,
             {"C": REAL, "categorical_features": PLAIN},
-            {
-                **_TABLE,
-                "classes_": ANY_ARRAY,
-                "columns_": array("int64", 1),
-                "values_": array("float32", 1),
-                "center_": array("float64", 1),
-                "scale_": array("float64", 1),
-                "coef_": array("float64", 2),
-                "intercept_": array("float64", 1),
-            },
+            {**_LINEAR, "classes_": ANY_ARRAY},
+            consistency.check_linear,
+        ),
+        Schema(
+            ScaledRidge,
+            {"alpha": REAL, "categorical_features": PLAIN},
+            _LINEAR,
             consistency.check_linear,
         ),
         Schema(

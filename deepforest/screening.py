@@ -129,7 +129,8 @@ def rows_that_train(
     order = np.argsort(confidence(vectors), kind="stable")
     if target.sample_weight is not None:
         order = order[target.sample_weight[order] > 0]
-    trains[order[~goes_on[order]][: int(STAY * goes_on.sum())]] = True
+    goes = goes_on[order]
+    trains[order[~goes][: int(STAY * goes.sum())]] = True
     for k in np.unique(target.y):
         trains[order[target.y[order] == k][:MIN_OF_CLASS]] = True
     return trains

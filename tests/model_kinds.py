@@ -25,7 +25,7 @@ from deepforest import (
     MultiGrainedScanner,
 )
 from deepforest.estimators import lightgbm
-from deepforest.linear import ScaledLogisticRegression
+from deepforest.linear import ScaledLogisticRegression, ScaledRidge
 
 DATA = Path(__file__).parent / "data"
 
@@ -162,6 +162,14 @@ def cascade_with_linear():
     return cascade.set_params(combine="mean", random_state=0).fit(X, y), X
 
 
+def cascade_with_ridge():
+    X, y = table()
+    ridge = ScaledRidge(categorical_features=[3])
+    estimators = [("forest", HistForestRegressor(3, max_depth=3)), ("linear", ridge)]
+    cascade = CascadeForestRegressor(estimators, max_layers=2, n_iter_no_change=2, cv=2)
+    return cascade.set_params(combine="mean", random_state=0).fit(X, y * 1.5), X
+
+
 def cascade_with_foreign():
     X, y = table()
     linear = make_pipeline(StandardScaler(), LogisticRegression())
@@ -186,6 +194,7 @@ KINDS = {
         gcforest_classifier,
         gcforest_regressor,
         cascade_with_linear,
+        cascade_with_ridge,
         cascade_with_foreign,
     )
 }

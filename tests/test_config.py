@@ -146,7 +146,6 @@ def test_none_is_a_word(load):
 
 ONE_TASK = {
     "logistic_regression": "classification",
-    "scaled_logistic_regression": "classification",
     "ridge": "regression",
 }
 

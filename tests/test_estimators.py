@@ -30,13 +30,13 @@ def test_registered_names():
         "hist_gradient_boosting",
         "linear",
         "logistic_regression",
-        "scaled_logistic_regression",
+        "scaled_linear",
         "ridge",
         "sgd",
     ]
 
 
-@pytest.mark.parametrize("name", [*list(ESTIMATORS)[:6], "sgd"])
+@pytest.mark.parametrize("name", [*list(ESTIMATORS)[:6], "scaled_linear", "sgd"])
 def test_registered_names_give_estimators_for_the_task(name):
     assert is_classifier(ESTIMATORS[name]("classification"))
     assert is_regressor(ESTIMATORS[name]("regression"))
@@ -92,12 +92,12 @@ def test_lightgbm_stops_where_rounds_gain_next_to_nothing():
 @pytest.mark.parametrize("task", TASKS)
 def test_the_default_layer_can_be_resized(task):
     layer = default_estimators(task, n_estimators=7)
-    others = ["lightgbm", "linear" if task == "classification" else "lightgbm_random"]
-    assert [name for name, _ in layer] == ["random_forest", "extra_trees", *others]
+    others = ["lightgbm"] if task == "classification" else ["lightgbm", "lightgbm_random"]
+    assert [name for name, _ in layer] == ["random_forest", "extra_trees", *others, "linear"]
     assert [estimator.n_estimators for _, estimator in layer[:2]] == [7, 7]
     assert [estimator.splitter for _, estimator in layer[:2]] == ["best", "random"]
     assert all(gives_out_of_bag_votes(estimator) for _, estimator in layer[:2])
-    assert [stops_early(estimator) for _, estimator in layer[2:]] == [True, others[1] != "linear"]
+    assert [stops_early(estimator) for _, estimator in layer[2:]] == [True] * len(others) + [False]
 
 
 @pytest.mark.parametrize(
@@ -116,8 +116,7 @@ def test_presets_say_how_much_is_boosted(preset, task, trees, boosters, boosters
     for layer, count in zip((layers[0], layers[-1]), (boosters, boosters_later), strict=True):
         assert [estimator.n_estimators for _, estimator in layer[:2]] == [trees, trees]
         assert [stops_early(estimator) for _, estimator in layer[2 : 2 + count]] == [True] * count
-    begins = preset != "fast" and task == "classification"
-    assert [name for name, _ in layers[0][2 + boosters :]] == ["linear"] * begins
+    assert [name for name, _ in layers[0][2 + boosters :]] == ["linear"] * (preset != "fast")
     assert len(layers[-1]) == 2 + boosters_later
 
 
@@ -127,8 +126,8 @@ def test_presets_say_how_much_is_boosted(preset, task, trees, boosters, boosters
 def test_lightgbm_draws_at_most_fifty_columns_for_classes(n_columns, share):
     for layer in default_layers("classification", preset="best", n_columns=n_columns):
         assert [e.colsample_bytree for _, e in layer[2:4]] == [share, share]
-    [layer] = default_layers("regression", n_columns=n_columns)
-    assert [e.colsample_bytree for _, e in layer[2:]] == [1.0, 1.0]
+    for layer in default_layers("regression", n_columns=n_columns):
+        assert [e.colsample_bytree for _, e in layer[2:4]] == [1.0, 1.0]
 
 
 @pytest.mark.parametrize("task", TASKS)

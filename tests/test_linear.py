@@ -1,16 +1,16 @@
-"""Logistic regression of a table as it is."""
+"""Linear models of a table as it is."""
 
 import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 from sklearn.compose import make_column_transformer
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from deepforest import CascadeForestClassifier
-from deepforest.linear import ScaledLogisticRegression
+from deepforest import CascadeForestClassifier, CascadeForestRegressor
+from deepforest.linear import ScaledLogisticRegression, ScaledRidge
 
 
 def table(n=200, n_classes=3, seed=0):
@@ -30,7 +30,13 @@ def to_the_optimum(monkeypatch):
 at_the_optimum = pytest.mark.usefixtures("to_the_optimum")
 
 
-@parametrize_with_checks([ScaledLogisticRegression()])
+def values(n=200, seed=0):
+    X, _ = table(n, seed=seed)
+    noise = np.random.default_rng(seed).normal(size=n)
+    return X, 1e6 + 1e3 * (X[:, 0] + X[:, 1] / 100 + (X[:, 3] == 2) + noise)
+
+
+@parametrize_with_checks([ScaledLogisticRegression(), ScaledRidge()])
 def test_it_is_an_estimator_of_scikit_learn(estimator, check):
     check(estimator)
 
@@ -202,6 +208,67 @@ def test_cascades_begin_with_it(preset):
     assert [len(one.values_) for one in layer.models[-1]] == [7] * 5
     one, two = (
         CascadeForestClassifier(n_jobs=n_jobs, **parameters).fit(X, y).predict_proba(X)
+        for n_jobs in (1, 2)
+    )
+    assert np.array_equal(one, two)
+
+
+# Ridge regression, where it is not the same code
+
+
+def test_ridge_is_that_of_scaled_columns_and_indicators():
+    X, y = values()
+    X[:4, 3] = 7
+    encoder = OneHotEncoder(categories=[[0, 1, 2, 3]], handle_unknown="ignore")
+    columns = make_column_transformer((StandardScaler(), [0, 1, 2]), (encoder, [3]))
+    weight = np.random.default_rng(0).integers(1, 4, len(X))
+    repeated = np.repeat(np.arange(len(X)), weight)
+    for alpha in (1.0, 100.0):
+        same = make_pipeline(columns, Ridge(alpha)).fit(X[repeated], y[repeated])
+        model = ScaledRidge(alpha, categorical_features=[3]).fit(X, y, weight)
+        np.testing.assert_allclose(model.predict(X), same.predict(X), atol=1e-3 * y.std())
+
+
+def test_a_sparse_ridge_keeps_zeros():
+    X, y = values()
+    X[:, 1] *= X[:, 0] > 0
+    model = ScaledRidge().fit(csr_matrix(X), y)
+    assert model.center_.tolist() == [0, 0, 0, 0]
+    scaled = X / np.sqrt((X.astype(float) ** 2).mean(axis=0))
+    same = Ridge().fit(scaled, y).predict(scaled)
+    np.testing.assert_allclose(model.predict(csr_matrix(X)), same, atol=1e-3 * y.std())
+    np.testing.assert_allclose(model.predict(X), model.predict(csr_matrix(X)), rtol=1e-12)
+
+
+def test_the_unit_of_values_plays_no_part():
+    X, y = values()
+    model = ScaledRidge().fit(X, y)
+    for unit in (1e-9, 1e9):
+        same = ScaledRidge().fit(X, unit * y)
+        np.testing.assert_allclose(same.predict(X), unit * model.predict(X), rtol=1e-9)
+    assert ScaledRidge().fit(X, np.full(len(X), 7.0)).predict(X).tolist() == [7.0] * len(X)
+
+
+def test_many_values_are_learnt_from_some_rows(monkeypatch):
+    X, y = values(5000)
+    whole = ScaledRidge().fit(X, y)
+    monkeypatch.setattr("deepforest.linear.MOST_VALUES", 8000)
+    some = ScaledRidge().fit(X, y)
+    assert not np.array_equal(some.coef_, whole.coef_)
+    np.testing.assert_allclose(some.predict(X), whole.predict(X), atol=0.2 * y.std())
+
+
+@pytest.mark.parametrize("n_targets", [1, 2])
+def test_cascades_of_values_begin_with_it(n_targets):
+    X, y = values()
+    X[::9, 1] = np.nan
+    if n_targets == 2:
+        y = np.column_stack([y, -y])
+    parameters = {"n_estimators": 5, "max_layers": 1, "random_state": 0}
+    model = CascadeForestRegressor(combine="mean", categorical_features=[3], **parameters)
+    assert model.fit(X, y).layers_[0].names[-1] == "linear"
+    one, two = (
+        CascadeForestRegressor(n_jobs=n_jobs, **parameters).fit(X, y).predict(X)
         for n_jobs in (1, 2)
     )
     assert np.array_equal(one, two)

@@ -33,7 +33,7 @@ from deepforest import (
 )
 from deepforest.boosted import BoostedClassifier
 from deepforest.estimators import lightgbm as lightgbm_estimator
-from deepforest.linear import ScaledLogisticRegression
+from deepforest.linear import ScaledLogisticRegression, ScaledRidge
 from deepforest.schemas import NOT_SAVED, SCHEMAS
 from deepforest.tree_checks import check_trees
 
@@ -124,8 +124,10 @@ def test_schema_knows_every_parameter(name):
 
 def test_schema_knows_every_fitted_attribute(saved):
     seen = {name: set() for name in SCHEMAS}
-    linear = saved[1]["cascade_with_linear"][0].layers_[0].models[1][0]
-    for model in [linear, *(model for model, _ in saved[1].values())]:
+    parts = [
+        saved[1][f"cascade_with_{name}"][0].layers_[0].models[1][0] for name in ("linear", "ridge")
+    ]
+    for model in [*parts, *(model for model, _ in saved[1].values())]:
         seen[type(model).__name__] |= vars(model).keys()
     for name, schema in SCHEMAS.items():
         fitted = seen[name] - schema.parameters.keys() - set(NOT_SAVED)
@@ -516,6 +518,6 @@ def test_public_estimators_can_all_be_saved():
     public = {Binner, HistForestClassifier, HistForestRegressor, MultiGrainedScanner}
     public |= {CascadeForestClassifier, GCForestClassifier}
     public |= {deepforest.CascadeForestRegressor, deepforest.GCForestRegressor}
-    # The linear model is a part of others only.
-    assert {schema.make for schema in SCHEMAS.values()} == public | {ScaledLogisticRegression}
+    parts_of_others = {ScaledLogisticRegression, ScaledRidge}
+    assert {schema.make for schema in SCHEMAS.values()} == public | parts_of_others
     assert all(hasattr(kind, "save") for kind in public)
