@@ -105,6 +105,13 @@ def ruled(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(result)
 
 
+def table_of_rules(shipped: pd.DataFrame, composition: str) -> list[str]:
+    rules = ruled(shipped[shipped["composition"] == composition])
+    table = compared(rules, "rule", CHECKED)
+    table.insert(1, "layers kept", rules.groupby("rule")["kept"].mean())
+    return [f"## When growth ends: `{composition}`", "", *markdown(table, 3), ""]
+
+
 def leak(rows: pd.DataFrame) -> pd.DataFrame:
     """Return held-out loss as a share of test loss, compositions by depths."""
     return pd.DataFrame(
@@ -134,9 +141,6 @@ def report(runs: list[dict]) -> str:
     of_two = shipped[(shipped["depth"] == 2) & ~shipped["composition"].isin(of_presets)]
     base = rows[rows["composition"] == BASE]
     base = base.assign(variant=base["depth"].astype(str) + ", " + base["combine"])
-    rules = ruled(base[base["combine"] == "select_calibrated"])
-    table_of_rules = compared(rules, "rule", CHECKED)
-    table_of_rules.insert(1, "layers kept", rules.groupby("rule")["kept"].mean())
     lines = [
         "# The search for the default cascade",
         "",
@@ -170,10 +174,8 @@ def report(runs: list[dict]) -> str:
         "",
         *markdown(compared(base, "variant", "2, select_calibrated"), 3),
         "",
-        f"## When growth ends: `{BASE}`",
-        "",
-        *markdown(table_of_rules, 3),
-        "",
+        *table_of_rules(shipped, BASE),
+        *table_of_rules(shipped, "balanced"),
         "## Do held-out class vectors promise too much? Held-out loss / test loss",
         "",
         "Selection over all layers so far. Held-out class vectors of layer 1 are of fewer rows or",

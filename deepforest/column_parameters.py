@@ -3,6 +3,7 @@
 In later layers the table is wider by the class vectors, whose entries are that of no constraint.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -50,7 +51,9 @@ def _column_parameters(estimator: BaseEstimator) -> Iterator[tuple[str, tuple[An
     parameters = estimator.get_params(deep=False)
     for name in NO_ENTRY:
         value = parameters.get(name)
+        if isinstance(value, str) and name != "categorical_features":
+            value = [int(entry) for entry in re.findall(r"[+-]?\d+", value)]
         if not isinstance(value, (list, tuple, np.ndarray)):
-            continue  # a word, or a dict by column
+            continue  # "from_dtype", or a dict by column
         if name != "categorical_features" or np.asarray(value).dtype == bool:  # else indices
             yield name, tuple(value)

@@ -43,6 +43,7 @@ def cascade(estimator, **parameters):
         RandomForestRegressor(20, monotonic_cst=[1, 0, -1]),
         LGBMRegressor(n_estimators=20, verbosity=-1, monotone_constraints=[1, 0, -1]),
         lightgbm("regression", mc=(1, 0, -1)),
+        lightgbm("regression", monotone_constraints="1,0,-1"),
     ],
 )
 def test_constraints_hold_in_every_layer(estimator):
@@ -62,9 +63,10 @@ def test_constraints_hold_in_every_layer(estimator):
 
 
 def test_entries_are_added_as_a_tuple_because_xgboost_takes_no_list():
-    estimator = LGBMRegressor(monotone_constraints=[1, 0])
-    add_entries(estimator, 4)
-    assert estimator.get_params()["monotone_constraints"] == (1, 0, 0, 0)
+    for given in ([1, 0], "(1, 0)", "1,0"):
+        estimator = LGBMRegressor(monotone_constraints=given)
+        add_entries(estimator, 4)
+        assert estimator.get_params()["monotone_constraints"] == (1, 0, 0, 0)
 
 
 @pytest.mark.parametrize(
