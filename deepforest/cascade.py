@@ -37,8 +37,8 @@ class CascadeForestClassifier(ClassifierMixin, CascadeForestBase):
         `predict_proba`. Forests with `bootstrap=True` give out-of-bag class vectors, all
         others are cross-fitted in folds. A LightGBM estimator with `early_stopping_round`
         stops in each fold at the rounds that were best in the other folds. None is
-        `default_estimators("classification")`: a random forest, extra-trees and, as `preset`
-        says, LightGBM and a linear model.
+        `default_estimators("classification")` as `preset` has them: a random forest,
+        extra-trees and LightGBM, and in the first layer a linear model.
     preset : {"fast", "balanced", "best"}, default="balanced"
         What the default estimators cost: "balanced" fits LightGBM and a linear model in the
         first layer, "fast" LightGBM alone, on 3 folds and beside smaller forests, "best" two
@@ -73,10 +73,10 @@ class CascadeForestClassifier(ClassifierMixin, CascadeForestBase):
     screening : float, default=None
         Confidence screening [3]_: behind each layer the rows leave whose prediction is
         sure enough to have at least this held-out accuracy, such as 0.999; the later
-        layers are trained on the others and the least sure of them, and asked of the others.
-        That is quicker, and at most 1 - `screening` of the rows that leave lose what later
-        layers would have mended. Fewer than 1 / (1 - `screening`) rows never leave. None:
-        all rows go on.
+        layers are trained on the others and, half as many, the least sure of those that left,
+        and asked of the others. That is quicker, and at most 1 - `screening` of the rows that
+        leave lose what later layers would have mended. Fewer than 1 / (1 - `screening`) rows
+        never leave. None: all rows go on.
     class_weight : dict, "balanced" or None, default=None
         Weights of classes, multiplied into `sample_weight`: estimators, selection, screening
         and the score that chooses the depth (on `X_val` too) all count a row by its weight.
@@ -231,8 +231,9 @@ class CascadeForestRegressor(RegressorMixin, CascadeForestBase):
         What a layer is made of, used afresh in every layer: any regressors. Forests with
         `bootstrap=True` give out-of-bag values, all others are cross-fitted in folds. A
         LightGBM estimator with `early_stopping_round` stops in each fold at the rounds
-        that were best in the other folds. None is `default_estimators("regression")`:
-        a random forest, extra-trees and, as `preset` says, LightGBM and a linear model.
+        that were best in the other folds. None is `default_estimators("regression")` as
+        `preset` has them: a random forest, extra-trees and LightGBM, and in the first layer a
+        linear model.
     preset : {"fast", "balanced", "best"}, default="balanced"
         What the default estimators cost: "balanced" fits LightGBM in every layer, twice, once
         with random thresholds, and a linear model in the first; "fast" LightGBM once in the
@@ -300,10 +301,10 @@ class CascadeForestRegressor(RegressorMixin, CascadeForestBase):
     n_outputs_ : int
         The number of targets.
     feature_importances_ : ndarray of shape (n_features_in_,)
-        Mean decrease of variance (LightGBM: gain), summing to 1: the mean over the
-        estimators by their weights, where the importance of an augmented feature is handed
-        down to the columns that the estimator which made it went by. Estimators
-        without importances are left out. Computed when it is asked for.
+        Mean decrease of variance (LightGBM: gain; linear models: sizes of coefficients),
+        summing to 1: the mean over the estimators by their weights, where the importance of an
+        augmented feature is handed down to the columns that the estimator which made it went
+        by. Estimators without importances are left out. Computed when it is asked for.
     n_features_in_ : int
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Where X had names for all columns.

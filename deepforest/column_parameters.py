@@ -52,7 +52,8 @@ def _column_parameters(estimator: BaseEstimator) -> Iterator[tuple[str, tuple[An
     for name in NO_ENTRY:
         value = parameters.get(name)
         if isinstance(value, str) and name != "categorical_features":
-            value = [int(entry) for entry in re.findall(r"[+-]?\d+", value)]
+            entries = re.findall(r"[+-]?\d+(?:\.\d*)?", value)
+            value = [int(float(entry)) for entry in entries] or None
         if not isinstance(value, (list, tuple, np.ndarray)):
             continue  # "from_dtype", or a dict by column
         if name != "categorical_features" or np.asarray(value).dtype == bool:  # else indices

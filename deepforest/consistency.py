@@ -77,8 +77,11 @@ def check_linear(model: Any) -> None:
     for values in (model.values_, model.center_, model.scale_):
         _require(values.shape == (n_terms,), "a term has no values")
     _require(model.coef_.shape == (n_sums, n_terms), "coefficients are not one a term")
+    importances = model.feature_importances_
+    _require(importances.shape == (model.n_features_in_,), "a column has no importance")
     if isinstance(model, ScaledRidge):
         _require(n_sums == 1, "coefficients speak of several values")
+        _require(model.range_.shape == (2,), "values have no range")
         return
     _require(n_sums > 0, "there are no classes")
     n_classes = 2 if n_sums == 1 else n_sums

@@ -185,18 +185,18 @@ def default_estimators(
     preset: str = "balanced",
     n_estimators: int | None = None,
 ) -> NamedEstimators:
-    """Return the estimators that a cascade's first layer is made of by default.
+    """Return the estimators that a cascade's layers are made of by default.
 
-    A random forest and extra-trees, whose out-of-bag votes cost nothing, and cross-fitted in
-    folds LightGBM, stopped early, for values a second one with random thresholds, and a linear
-    model.
+    A random forest and extra-trees, whose out-of-bag votes cost nothing, and LightGBM,
+    cross-fitted in folds and stopped early, for values a second one with random thresholds.
+    Without the linear model of the first layer, which has no place in later ones
+    (docs/default.md).
 
     Parameters
     ----------
     task : {"classification", "regression"}, default="classification"
     preset : {"fast", "balanced", "best"}, default="balanced"
-        As a cascade has it. "best" has the second LightGBM for classes, too, "fast" for neither,
-        and no linear model.
+        As a cascade has it. "best" has the second LightGBM for classes, too, "fast" for neither.
     n_estimators : int, default=None
         Trees in each forest; None is 100 for "fast", 500 for "best", else 200. LightGBM's rounds
         are chosen by early stopping.
@@ -210,7 +210,7 @@ def default_estimators(
     --------
     >>> from deepforest import default_estimators
     >>> [name for name, _ in default_estimators(n_estimators=50)]
-    ['random_forest', 'extra_trees', 'lightgbm', 'linear']
+    ['random_forest', 'extra_trees', 'lightgbm']
     """
     check_choice("task", task, TASKS)
     check_choice("preset", preset, PRESETS)
@@ -227,8 +227,6 @@ def default_estimators(
     ]
     if task in PRESETS[preset].boosts_randomly:
         layer.append(("lightgbm_random", lightgbm(task, extra_trees=True, **boosting)))
-    if PRESETS[preset].linear:
-        layer.append(("linear", scaled_linear(task)))
     return layer
 
 
@@ -243,15 +241,17 @@ def default_layers(
 
     On tables of ``n_columns`` LightGBM draws at most 50 of them for each tree, for classes.
     """
-    first = default_estimators(task, preset=preset, n_estimators=n_estimators)
+    layer = default_estimators(task, preset=preset, n_estimators=n_estimators)
     if task == "classification" and n_columns is not None:
-        for name, estimator in first:
+        for name, estimator in layer:
             if name.startswith("lightgbm"):
                 share = min(estimator.colsample_bytree, MOST_COLUMNS / n_columns)
                 estimator.set_params(colsample_bytree=share)
-    boosts = task in PRESETS[preset].boosts_every_layer
-    only_first = "linear" if boosts else ("linear", "lightgbm")
-    return [first, [pair for pair in first if not pair[0].startswith(only_first)]]
+    later = layer
+    if task not in PRESETS[preset].boosts_every_layer:
+        later = [pair for pair in layer if not pair[0].startswith("lightgbm")]
+    linear_model = [("linear", scaled_linear(task))] if PRESETS[preset].linear else []
+    return [layer + linear_model, later]
 
 
 def default_scan_estimators(

@@ -38,6 +38,10 @@ DECIMALS = 4
 of cores to another. The columns have variance 1, and values are divided by their deviation."""
 
 
+DTYPES = (np.float64, np.float32)
+"""Of tables: values that layers say may differ in digits that float32 does not have."""
+
+
 class ScaledLinearModel(BaseEstimator):
     """What the linear models share: the terms of their sums, and the sums."""
 
@@ -95,7 +99,7 @@ class ScaledLinearModel(BaseEstimator):
             center = (given * np.nan_to_num(X)).sum(axis=0) / total
             variance = (given * (np.nan_to_num(X) - center) ** 2).sum(axis=0) / total
         # Rounding leaves a constant a variance just above zero.
-        varies = np.sqrt(variance) > 1e-6 * np.abs(center)
+        varies = np.sqrt(variance) > 8 * np.finfo(X.dtype).eps * np.abs(center)
         scale = np.zeros(d)
         scale[varies] = 1 / np.sqrt(variance[varies])
         terms = [(f, np.nan) for f in range(d) if not is_categorical[f]]
@@ -111,7 +115,7 @@ class ScaledLinearModel(BaseEstimator):
 
     def _terms(self, X: Any) -> NDArray[np.float64]:
         """Return the terms (n, n_terms) of dense rows (n, d)."""
-        values = X[:, self.columns_]
+        values = np.take(X, self.columns_, axis=1)  # row by row, for sums that are the same
         numbers = (values - self.center_) * self.scale_
         terms: NDArray[np.float64] = np.where(
             np.isnan(self.values_), numbers, values == self.values_
@@ -132,7 +136,7 @@ class ScaledLinearModel(BaseEstimator):
             self,
             X,
             accept_sparse="csr",
-            dtype=np.float32,
+            dtype=DTYPES,
             ensure_all_finite="allow-nan",
             reset=False,
         )
@@ -151,16 +155,25 @@ class ScaledLinearModel(BaseEstimator):
             block = X[start : start + size]
             terms = self._terms(block.toarray() if issparse(block) else block)
             # Not by a matrix product, whose last digits may depend on how many rows there are.
-            sums[start : start + size] = np.einsum("ij,kj->ik", terms, self.coef_)
+            for k, coefficients in enumerate(self.coef_):
+                sums[start : start + size, k] = (terms * coefficients).sum(axis=1)
         return sums
 
-    @property
-    def feature_importances_(self) -> NDArray[np.float64]:
-        """Sizes of the coefficients of each column (n_features,), summed over classes."""
-        check_is_fitted(self)
-        sizes = np.zeros(self.n_features_in_)
-        np.add.at(sizes, self.columns_, np.abs(self.coef_).sum(axis=0))
-        return sizes
+    def _importances(self, terms: Any, weight: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return by how much each column moves the sums: the deviation of its terms' sum (d,).
+
+        Sizes of coefficients would count a column of many categories once for each of them.
+        """
+        squares = terms.multiply(terms) if issparse(terms) else terms * terms
+        mean, square = (moment.T @ weight / weight.sum() for moment in (terms, squares))
+        importances = np.zeros(self.n_features_in_)
+        for coefficients in self.coef_:
+            # Of a column's terms one at most is not zero, so that their products vanish.
+            total, total_square = np.zeros((2, self.n_features_in_))
+            np.add.at(total, self.columns_, mean * coefficients)
+            np.add.at(total_square, self.columns_, square * coefficients**2)
+            importances += np.sqrt(np.maximum(total_square - total**2, 0.0))
+        return importances
 
     def __sklearn_tags__(self) -> Any:
         """Return the tags: NaN is the mean, and sparse matrices stay sparse."""
@@ -197,6 +210,8 @@ class ScaledLogisticRegression(ClassifierMixin, ScaledLinearModel):
         Taken off numbers, and what they are multiplied by then.
     coef_ : ndarray of shape (1 or n_classes, n_terms)
     intercept_ : ndarray of shape (1 or n_classes,)
+    feature_importances_ : ndarray of shape (n_features,)
+        The standard deviation of what a column adds to a sum, all sums together.
 
     Examples
     --------
@@ -226,7 +241,7 @@ class ScaledLogisticRegression(ClassifierMixin, ScaledLinearModel):
         """
         table: Any
         table, labels = validate_data(
-            self, X, y, accept_sparse="csr", dtype=np.float32, ensure_all_finite="allow-nan"
+            self, X, y, accept_sparse="csr", dtype=DTYPES, ensure_all_finite="allow-nan"
         )
         check_classification_targets(labels)
         terms, labels, weight = self._learnt_from(table, labels, sample_weight)
@@ -235,6 +250,7 @@ class ScaledLogisticRegression(ClassifierMixin, ScaledLinearModel):
         self.classes_ = regression.classes_
         self.coef_ = np.round(regression.coef_, DECIMALS)
         self.intercept_ = np.round(regression.intercept_, DECIMALS)
+        self.feature_importances_ = self._importances(terms, weight)
         return self
 
     def decision_function(self, X: ArrayLike) -> NDArray[np.float64]:
@@ -260,7 +276,8 @@ class ScaledLogisticRegression(ClassifierMixin, ScaledLinearModel):
 class ScaledRidge(RegressorMixin, ScaledLinearModel):
     """scikit-learn's `Ridge` on scaled columns and indicators of categories.
 
-    The terms are those of `ScaledLogisticRegression`.
+    The terms are those of `ScaledLogisticRegression`. As trees do, it stays within the range of the
+    values that it has seen, whatever a new row holds.
 
     Parameters
     ----------
@@ -280,6 +297,10 @@ class ScaledRidge(RegressorMixin, ScaledLinearModel):
         Taken off numbers, and what they are multiplied by then.
     coef_ : ndarray of shape (1, n_terms)
     intercept_ : ndarray of shape (1,)
+    range_ : ndarray of shape (2,)
+        The least and the largest value.
+    feature_importances_ : ndarray of shape (n_features,)
+        The standard deviation of what a column adds to the sum.
 
     Examples
     --------
@@ -313,19 +334,23 @@ class ScaledRidge(RegressorMixin, ScaledLinearModel):
             X,
             y,
             accept_sparse="csr",
-            dtype=np.float32,
+            dtype=DTYPES,
             ensure_all_finite="allow-nan",
             y_numeric=True,
         )
         terms, values, weight = self._learnt_from(
             table, values.astype(np.float64, copy=False), sample_weight
         )
-        unit = deviations(values, weight)
-        regression = Ridge(alpha=self.alpha).fit(terms, values / unit, weight)
+        self.range_ = np.array([values.min(), values.max()])
+        mean, unit = np.average(values, weights=weight), deviations(values, weight)
+        regression = Ridge(alpha=self.alpha).fit(terms, (values - mean) / unit, weight)
         self.coef_ = unit * np.round(regression.coef_, DECIMALS)[None]
-        self.intercept_ = unit * np.round(np.atleast_1d(regression.intercept_), DECIMALS)
+        self.intercept_ = mean + unit * np.round(np.atleast_1d(regression.intercept_), DECIMALS)
+        self.feature_importances_ = self._importances(terms, weight)
         return self
 
     def predict(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Return the values (n_samples,)."""
-        return self._sums(X)[:, 0]
+        """Return the values (n_samples,), within the range of those that were learnt from."""
+        sums = self._sums(X)[:, 0]
+        least, most = self.range_
+        return sums.clip(least, most)

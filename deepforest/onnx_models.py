@@ -88,7 +88,8 @@ def _values(graph: Graph, model: BaseEstimator, rows: str, where: str) -> str:
     if isinstance(model, ModelPerTarget):
         return graph.side_by_side([_values(graph, one, rows, where) for one in model.models])
     if isinstance(model, ScaledRidge):
-        return _linear_sums(graph, model, rows)
+        least, most = model.range_
+        return graph.add("Clip", _linear_sums(graph, model, rows), np.array(least), np.array(most))
     if isinstance(model, DummyRegressor):
         return graph.rows_of(np.asarray(model.constant_, dtype=np.float64)[0], rows)
     return boosted_outputs(graph, _boosted(model, where).trees, rows, where)

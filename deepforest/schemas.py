@@ -193,6 +193,7 @@ _LINEAR = {
     "scale_": array("float64", 1),
     "coef_": array("float64", 2),
     "intercept_": array("float64", 1),
+    "feature_importances_": array("float64", 1),
 }
 
 _SCAN_PARAMETERS = {
@@ -305,7 +306,7 @@ SCHEMAS = {
         Schema(
             ScaledRidge,
             {"alpha": REAL, "categorical_features": PLAIN},
-            _LINEAR,
+            {**_LINEAR, "range_": array("float64", 1)},
             consistency.check_linear,
         ),
         Schema(

@@ -20,6 +20,7 @@ from deepforest import (
     MultiGrainedScanner,
     growth,
 )
+from deepforest.estimators import default_estimators
 from deepforest.estimators import lightgbm as registered_lightgbm
 
 N = 600
@@ -165,12 +166,12 @@ def test_early_stopping_does_not_lift_the_score_of_the_first_layer():
     assert np.mean(scores) <= 0.5 + 3 * error
 
 
-def test_no_layer_explains_shuffled_values():
+@pytest.mark.parametrize("estimators", [None, default_estimators("regression", n_estimators=30)])
+def test_no_layer_explains_shuffled_values(estimators):
     X, _ = shuffled()
     y = np.random.default_rng(1).normal(size=N)
-    cascade = CascadeForestRegressor(
-        n_estimators=30, max_layers=LAYERS, n_iter_no_change=LAYERS, cv=3, random_state=0
-    ).fit(X, y)
+    grown = {"n_estimators": 30, "max_layers": LAYERS, "n_iter_no_change": LAYERS, "cv": 3}
+    cascade = CascadeForestRegressor(estimators, **grown, random_state=0).fit(X, y)
     # The R2 of nothing is 0; its standard error for one feature of noise is about 1 / n.
     assert cascade.layer_scores_.max() <= 3 * np.sqrt(2) / N + 0.01
 
