@@ -29,6 +29,7 @@ from deepforest.cli_data import (
     in_words,
     names_in,
     with_target,
+    words_among_numbers,
 )
 from deepforest.cli_tune import tune
 from deepforest.config import load_config, make_estimator, packaged_config, read_config
@@ -118,6 +119,12 @@ def fit(
     if n_jobs is not None:
         estimator.set_params(n_jobs=n_jobs)
     say(f"{type(estimator).__name__} on {in_words(X)}")
+    for column, word in words_among_numbers(X).items():
+        say(
+            f"{column!r} holds numbers, but for words such as {word!r}, so that all are taken for "
+            "words: leave cells empty where a value is missing",
+            style="yellow",
+        )
     for column, n_words in names_in(X).items():
         say(
             f"{column!r} has {n_words} different words in {len(X)} rows: names and dates teach "

@@ -71,7 +71,29 @@ def names_in(X: Any) -> dict[str, int]:
     if not hasattr(X, "columns"):
         return {}
     words = {c: X[c].nunique() for c in X if X[c].dtype.kind not in "biufc"}
-    return {column: n for column, n in words.items() if n > max(50, len(X) / 2)}
+    names = {column: n for column, n in words.items() if n > max(50, len(X) / 2)}
+    return {column: n for column, n in names.items() if column not in words_among_numbers(X)}
+
+
+def words_among_numbers(X: Any) -> dict[str, str]:
+    """Return the columns of text of a data frame that hold more numbers than words, and a word."""
+    found = {}
+    for column in X if hasattr(X, "columns") else ():
+        if X[column].dtype.kind in "biufc":
+            continue
+        values = X[column].dropna().astype(str)
+        is_word = ~values.map(_is_number).astype(bool)
+        if 0 < is_word.sum() < len(values) / 2:
+            found[column] = values[is_word].iloc[0]
+    return found
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def image_shape(text: str | None) -> tuple[int, int] | None:

@@ -114,7 +114,8 @@ def _read_table(path: Path, suffix: str) -> Any:
     if suffix == ".parquet":
         _import("pyarrow")
         return pandas.read_parquet(path)
-    return pandas.read_csv(path, sep="\t" if suffix == ".tsv" else ",")
+    # UCI's data have question marks where values are missing.
+    return pandas.read_csv(path, sep="\t" if suffix == ".tsv" else ",", na_values=["?"])
 
 
 def _from_table(

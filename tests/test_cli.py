@@ -392,6 +392,18 @@ def test_columns_of_names_are_pointed_at(folder):
     assert "different words" not in shown
 
 
+@needs_model_files
+def test_numbers_among_words_are_pointed_at_and_question_marks_are_missing(folder):
+    pandas = pytest.importorskip("pandas")
+    train = pandas.read_csv("train.csv")
+    for missing, said in [("?", False), ("n.a.", True)]:
+        train["a"] = [*([missing] * 5), *train["a"].astype(str)[5:]]
+        train.to_csv("marked.csv", index=False)
+        shown = run("fit", "table.toml", "marked.csv", "--target", "kind").stderr
+        assert ("'a' holds numbers, but for words such as 'n.a.'" in shown) == said
+        assert "different words" not in shown
+
+
 def test_images_without_classes_are_an_error_that_says_where_they_go(folder):
     (folder / "flat").mkdir()
     Image.new("L", (8, 8)).save(folder / "flat" / "one.png")
