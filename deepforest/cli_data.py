@@ -71,8 +71,8 @@ def names_in(X: Any) -> dict[str, int]:
     if not hasattr(X, "columns"):
         return {}
     words = {c: X[c].nunique() for c in X if X[c].dtype.kind not in "biufc"}
-    names = {column: n for column, n in words.items() if n > max(50, len(X) / 2)}
-    return {column: n for column, n in names.items() if column not in words_among_numbers(X)}
+    numbers, most = words_among_numbers(X), max(50, len(X) / 2)
+    return {column: n for column, n in words.items() if n > most and column not in numbers}
 
 
 def words_among_numbers(X: Any) -> dict[str, str]:
