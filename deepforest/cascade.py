@@ -125,7 +125,7 @@ class CascadeForestClassifier(ClassifierMixin, CascadeForestBase):
         rows that left, and the power to which their probabilities are raised, chosen
         on held-out rows as the threshold was.
     feature_importances_ : ndarray of shape (n_features_in_,)
-        Mean decrease of impurity (LightGBM: gain; linear models: sizes of coefficients), summing
+        Mean decrease of impurity (LightGBM: gain; linear models: what a column adds), summing
         to 1: the mean over the estimators by their weights, where the importance of an augmented
         feature is handed down to the columns that the estimator which made it went by.
         Estimators without importances are left out. Computed when it is asked for.
@@ -301,7 +301,7 @@ class CascadeForestRegressor(RegressorMixin, CascadeForestBase):
     n_outputs_ : int
         The number of targets.
     feature_importances_ : ndarray of shape (n_features_in_,)
-        Mean decrease of variance (LightGBM: gain; linear models: sizes of coefficients),
+        Mean decrease of variance (LightGBM: gain; linear models: what a column adds),
         summing to 1: the mean over the estimators by their weights, where the importance of an
         augmented feature is handed down to the columns that the estimator which made it went
         by. Estimators without importances are left out. Computed when it is asked for.

@@ -77,23 +77,19 @@ def names_in(X: Any) -> dict[str, int]:
 
 def words_among_numbers(X: Any) -> dict[str, str]:
     """Return the columns of text of a data frame that hold more numbers than words, and a word."""
+    if not hasattr(X, "columns"):
+        return {}
+    import pandas  # is there where X is a frame
+
     found = {}
-    for column in X if hasattr(X, "columns") else ():
+    for column in X:
         if X[column].dtype.kind in "biufc":
             continue
         values = X[column].dropna().astype(str)
-        is_word = ~values.map(_is_number).astype(bool)
+        is_word = pandas.to_numeric(values, errors="coerce").isna()
         if 0 < is_word.sum() < len(values) / 2:
             found[column] = values[is_word].iloc[0]
     return found
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def image_shape(text: str | None) -> tuple[int, int] | None:

@@ -105,7 +105,8 @@ class ScaledLinearModel(BaseEstimator):
         terms = [(f, np.nan) for f in range(d) if not is_categorical[f]]
         for f in np.flatnonzero(is_categorical).tolist():
             column = X[weight > 0, f]
-            values, counts = np.unique(column[~np.isnan(column)], return_counts=True)
+            known = column[~np.isnan(column)].astype(np.float32)
+            values, counts = np.unique(known, return_counts=True)
             terms += [(f, value) for value in values[counts >= LEAST_ROWS]]
         if not terms:  # no category has rows enough: zeros, beside which the intercept stands
             terms, scale[0] = [(0, np.nan)], 0.0
@@ -118,7 +119,7 @@ class ScaledLinearModel(BaseEstimator):
         values = np.take(X, self.columns_, axis=1)  # row by row, for sums that are the same
         numbers = (values - self.center_) * self.scale_
         terms: NDArray[np.float64] = np.where(
-            np.isnan(self.values_), numbers, values == self.values_
+            np.isnan(self.values_), numbers, values.astype(np.float32) == self.values_
         )
         terms[np.isnan(terms)] = 0.0
         return terms

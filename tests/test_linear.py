@@ -230,6 +230,14 @@ def test_cascades_begin_with_it(preset):
     assert np.array_equal(one, two)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_categories_are_found_that_float32_does_not_have(dtype):
+    X = np.tile([[0.1], [0.2], [0.3]], (40, 1)).astype(dtype)
+    y = (X[:, 0] > 0.15).astype(int)
+    model = ScaledLogisticRegression(categorical_features=[0]).fit(X, y)
+    assert model.score(X, y) == 1
+
+
 # Ridge regression, where it is not the same code
 
 
