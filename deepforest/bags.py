@@ -14,13 +14,16 @@ from deepforest.coding import CodedTable, CodedWindows
 BLOCK_WINDOWS = 2**20
 
 
+MOST_REPEATED = 255
+"""The largest weight that counts as so many equal rows."""
+
+
 class TreeRows(NamedTuple):
-    """The rows that one tree is grown on."""
+    """The rows of positive weight that one tree is grown on, one class after the other."""
 
     base: NDArray[np.int32]  # (r,) address of each row's first code
     y: NDArray[Any]  # (r,) classes, int32, or (r, n_outputs) targets, float64
-    weight: NDArray[Any]  # (r,)
-    order: NDArray[np.int64]  # (r,) the rows grouped by class
+    weight: NDArray[Any]  # (r,) how often each was drawn, int32, or its weight, float64
 
 
 def draw_bag(
@@ -30,11 +33,14 @@ def draw_bag(
 
     ``n_draws`` rows are drawn with replacement; where there are weights, as many as these are
     different ones are drawn out of them by weight. None stands for all rows once, with their
-    weights.
+    weights: as whole numbers where all are whole and small, as if rows were repeated.
     """
-    if n_draws is None:
-        return np.ones(n, np.int32) if weight is None else weight
-    return _draw(n_draws, weight, n, seed, number)[0]
+    if n_draws is not None:
+        return _draw(n_draws, weight, n, seed, number)[0]
+    if weight is None:
+        return np.ones(n, np.int32)
+    counts = np.clip(weight, 0, MOST_REPEATED).astype(np.int32)
+    return counts if np.array_equal(counts, weight) else weight
 
 
 def rows_in_bag(
@@ -88,11 +94,13 @@ def rows_of_table(
     seed: int,
 ) -> Callable[[int], TreeRows]:
     """Return a function from a tree's number to the rows of the table in its bag."""
-    base = np.arange(len(y), dtype=np.int32)
-    order = grouped_by_class(y)
+    base = grouped_by_class(y)
+    y = y[base]
 
     def rows(number: int) -> TreeRows:
-        return TreeRows(base, y, draw_bag(n_draws, weight, len(y), seed, number), order)
+        drawn = draw_bag(n_draws, weight, len(y), seed, number)[base]
+        in_bag = drawn > 0
+        return TreeRows(base[in_bag], y[in_bag], drawn[in_bag])
 
     return rows
 
@@ -114,23 +122,23 @@ def rows_of_windows(
     """
     n, n_values = windows.codes.shape
     n_windows = len(windows.base)
+    by_class = grouped_by_class(y)
 
     def rows(number: int) -> TreeRows:
         counts = draw_bag(n_draws, weight, n, seed, number)
-        arrays = np.flatnonzero(counts > 0)
+        arrays = by_class[counts[by_class] > 0]
         place, window = draw_windows(
             arrays, n_windows, windows.present, max_windows, (seed, number)
         )
         array = arrays[place]
-        base = (array * n_values + windows.base[window]).astype(np.int32)
-        labels = y[array]
-        return TreeRows(base, labels, counts[array], grouped_by_class(labels))
+        base = array * np.int32(n_values) + windows.base.astype(np.int32)[window]
+        return TreeRows(base, y[array], counts[array])
 
     return rows
 
 
 def draw_windows(
-    arrays: NDArray[np.intp],
+    arrays: NDArray[np.integer[Any]],
     n_windows: int,
     present: NDArray[np.bool_] | None,
     max_windows: int,
@@ -195,6 +203,7 @@ def draw_distinct(n: int, n_draws: int, seed: int | tuple[int, int]) -> NDArray[
     return np.flatnonzero(marked if n_marked == n_draws else ~marked)
 
 
-def grouped_by_class(y: NDArray[Any]) -> NDArray[np.int64]:
+def grouped_by_class(y: NDArray[Any]) -> NDArray[np.int32]:
     """Return the rows ordered by class; targets stay as they are."""
-    return np.argsort(y, kind="stable") if y.ndim == 1 else np.arange(len(y))
+    order = np.argsort(y, kind="stable") if y.ndim == 1 else np.arange(len(y))
+    return order.astype(np.int32)

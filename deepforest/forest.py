@@ -442,7 +442,10 @@ class HistForestRegressor(RegressorMixin, HistForestBase):
         if not self.keep_targets:
             return {"_leaf_targets": None}
         leaves = trees.leaves(table.by_rows, self.n_jobs).astype(np.int64) + trees.roots
-        counts = np.stack([rows(number).weight for number in range(len(trees.roots))])
+        counts = np.zeros((len(trees.roots), len(leaves)))
+        for number in range(len(counts)):
+            bag = rows(number)
+            counts[number, bag.base] = bag.weight
         targets = np.asarray(y, dtype=np.float64).reshape(len(leaves), -1)
         return {"_leaf_targets": leaf_targets(leaves, counts, targets, len(trees.feature))}
 

@@ -41,6 +41,8 @@ def check_trees(trees: Trees) -> None:
     said = trees.leaf[is_leaf]
     if (said >= trees.leaf_values.shape[1]).any() or (said < -len(trees.leaf_values)).any():
         raise ValueError("a leaf says what is not there")
+    if not trees.leaf_values.any(axis=1).all() and trees.leaf_values.dtype == np.uint16:
+        raise ValueError("a leaf has no rows")
     sets = trees.leaf[~is_leaf & trees.bins.is_categorical[feature]]
     if (sets < 0).any() or (sets >= len(trees.left_sets)).any():
         raise ValueError("a node asks for a set that is not there")

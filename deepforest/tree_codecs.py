@@ -48,8 +48,8 @@ _TREES = {
     "code": array("uint8", 1),
     "missing_left": array("bool", 1),
     "leaf": array("int32", 1),
-    # Shares of classes stood in float64 at first.
-    "leaf_values": array(("float32", "float64"), 2),
+    # Shares of classes stood in float64 at first, then in float32.
+    "leaf_values": array(("uint16", "float32", "float64"), 2),
     "left_sets": array("uint32", 2),
     "bins": BINS,
 }

@@ -183,17 +183,20 @@ def _grow(
     number: int,
 ) -> Any:
     """Grow one tree."""
-    from deepforest._engine.dividing import Table
+    from deepforest._engine.class_rows import class_bag
+    from deepforest._engine.dividing import Bag, Table
     from deepforest._engine.growing import Rules, grow_classes
     from deepforest._engine.growing_targets import grow_targets
 
-    base, y, weight, order = rows(number)
+    base, y, weight = rows(number)
     near = codes.near, codes.near_step, codes.near_rows
     any_kinds = bool(np.any(kinds))
-    addresses = Table(codes.flat, base, codes.offset, *near, *kinds, any_kinds)
+    addresses = Table(codes.flat, codes.offset, *near, *kinds, any_kinds)
     limits = Rules(**rules)
     # As in draw_bag.
     with np.errstate(over="ignore"):
         if n_classes:
-            return grow_classes(addresses, y, weight, order, n_classes, limits, seed, number)
-        return grow_targets(addresses, y, weight, order, limits, seed, number)
+            bag, are_counts = class_bag(base, y, weight), weight.dtype.kind == "i"
+            del base, y, weight  # as large as the bag
+            return grow_classes(addresses, bag, n_classes, are_counts, limits, seed, number)
+        return grow_targets(addresses, Bag(base, y, weight.astype(float)), limits, seed, number)

@@ -59,7 +59,7 @@ def nodes_of_forest(trees: Trees, n_outputs: int) -> Nodes:
         left,
         np.where(is_leaf, 0, left + 1),
         np.where(said >= 0, said, n_outputs + ~said),
-        np.vstack([np.eye(n_outputs), trees.leaf_values]),
+        np.vstack([np.eye(n_outputs), trees.leaf_outputs]),
     )
 
 

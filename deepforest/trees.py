@@ -27,7 +27,7 @@ BLOCK_ROWS = 512
 class Trees:
     """Nodes of all trees, one tree after the other; names as in scikit-learn's ``tree_``.
 
-    About 14 bytes a node, and ``4 K`` bytes for each leaf that holds more than one class.
+    About 14 bytes a node, and ``2 K`` bytes for each leaf that holds more than one class.
 
     Attributes
     ----------
@@ -44,8 +44,10 @@ class Trees:
     leaf : array of int32, shape (n_nodes,)
         Of a leaf a class, or ``~r`` for row ``r`` of ``leaf_values``. Of a split on a categorical
         feature its row of ``left_sets``.
-    leaf_values : array of float32 or float64, shape (n_mixed_leaves, n_outputs)
-        Shares of classes (float32 does for them) or targets (float64).
+    leaf_values : array of uint16, float32 or float64, shape (n_mixed_leaves, n_outputs)
+        How often the rows of each class were drawn (uint16, exact up to 65,535 in all and rounded
+        in leaves of more); shares of classes where weights are not whole (float32); or targets
+        (float64).
     left_sets : array of uint32, shape (n_categorical_splits, 8)
         One bit for each category that goes left.
     bins : Bins
@@ -67,6 +69,17 @@ class Trees:
         """Values up to it go left; infinite for leaves, shape (n_nodes,)."""
         values, starts, sizes = self._thresholds()
         return values[starts[self.feature] + np.minimum(self.code, sizes[self.feature])]
+
+    @property
+    def leaf_outputs(self) -> NDArray[np.float64]:
+        """Shares of classes or targets in the rows of `leaf_values`, of the same shape."""
+        values = self.leaf_values.astype(np.float64)
+        return values / values.sum(axis=1, keepdims=True) if self._holds_counts else values
+
+    @property
+    def _holds_counts(self) -> bool:
+        """Whether leaves hold how often rows of each class were drawn."""
+        return self.leaf_values.dtype == np.uint16
 
     def votes(
         self,
@@ -228,6 +241,7 @@ class Trees:
             (np.arange(len(self.bins.edges)) if offset is None else offset).astype(np.int32),
             self.bins.keeps_missing,
             self.bins.is_categorical,
+            self._holds_counts,
         )
 
     def _thresholds(self) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]]:

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deepforest._engine import bags
-from deepforest._engine.dividing import Table
+from deepforest._engine.class_rows import class_bag
+from deepforest._engine.dividing import Bag, Table
 from deepforest._engine.growing import Rules, grow_classes
 from deepforest._engine.growing_targets import grow_targets
 from deepforest._engine.random import next_random, random_below, tree_state
@@ -42,33 +43,28 @@ def rules(d, random_splits=False, max_depth=1000, min_split=2, min_leaf=1):
 def as_table(codes, keeps_missing, is_categorical, near_rows=20):
     n, d = codes.shape
     flat, near = codes.T.reshape(-1), np.pad(codes, ((0, 0), (0, 3))).reshape(-1)
-    base, offset = np.arange(n, dtype=np.int32), np.arange(d) * n
+    offset = np.arange(d) * n
     kinds = keeps_missing, is_categorical, bool(keeps_missing.any() or is_categorical.any())
-    return Table(flat, base, offset, near, d + 3, near_rows, *kinds)
+    return Table(flat, offset, near, d + 3, near_rows, *kinds)
 
 
 def grow(data, rule, seed=0, near_rows=20):
     codes, keeps_missing, is_categorical, y, weight, n_classes = data
-    order = np.argsort(y, kind="stable")
+    rows = np.argsort(y, kind="stable").astype(np.int32)
+    rows = rows[weight[rows] > 0]
     with np.errstate(over="ignore"):
-        return grow_classes(
-            as_table(codes, keeps_missing, is_categorical, near_rows),
-            y,
-            weight,
-            order,
-            n_classes,
-            rule,
-            seed,
-            0,
-        )
+        table = as_table(codes, keeps_missing, is_categorical, near_rows)
+        bag = class_bag(rows, y[rows], weight[rows])
+        are_counts = np.array_equal(weight, weight.astype(int))
+        return grow_classes(table, bag, n_classes, are_counts, rule, seed, 0)
 
 
 def grow_real(data, targets, rule, seed=0, near_rows=20):
     codes, keeps_missing, is_categorical, _, weight, _ = data
-    order = np.arange(len(codes))
+    rows = np.flatnonzero(weight > 0).astype(np.int32)
     with np.errstate(over="ignore"):
         table = as_table(codes, keeps_missing, is_categorical, near_rows)
-        return grow_targets(table, targets, weight, order, rule, seed, 0)
+        return grow_targets(table, Bag(rows, targets[rows], weight[rows]), rule, seed, 0)
 
 
 def kinds(data, f):
@@ -187,7 +183,8 @@ def test_leaves_hold_the_shares_of_their_rows(data, random_splits, min_leaf, max
         if tree.leaf[node] >= 0:
             assert shares[tree.leaf[node]] == pytest.approx(1)
         else:
-            np.testing.assert_allclose(tree.leaf_values[~tree.leaf[node]], shares, rtol=1e-6)
+            held = tree.leaf_values[~tree.leaf[node]]
+            np.testing.assert_allclose(held / held.sum(), shares, rtol=1e-6)
     # Weights that are not whole are rounded to float32.
     np.testing.assert_allclose(tree.importances, importances, atol=1e-6 * weight.sum())
 
@@ -220,6 +217,16 @@ def test_random_splits_go_on_until_leaves_are_pure_or_alike(data):
         if tree.feature[node] < 0 and tree.leaf[node] < 0:
             assert (codes[mask] == codes[mask][0]).all()
             assert len(set(y[mask])) > 1
+
+
+def test_counts_of_large_leaves_are_rounded():
+    y = np.repeat([0, 1, 2], [1, 150, 249]).astype(np.int32)
+    codes, none = np.zeros((400, 1), np.uint8), np.zeros(1, bool)
+    tree = grow((codes, none, none, y, np.full(400, 255.0), 3), rules(1))
+    [held] = tree.leaf_values
+    assert held.dtype == np.uint16
+    assert held.sum() > 65000
+    np.testing.assert_allclose(held / held.sum(), np.bincount(y) / 400, atol=1e-5)
 
 
 def test_known_constants_do_not_hide_features():

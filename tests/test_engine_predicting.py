@@ -32,7 +32,7 @@ def test_leaves_and_votes(seed, n, careful):
             leaf = naive.find_leaf(tree, row, *kinds)
             assert leaves[i, t] == leaf
             held = tree.leaf[leaf]
-            votes[i] += np.eye(3)[held] if held >= 0 else trees.leaf_values[~held]
+            votes[i] += np.eye(3)[held] if held >= 0 else trees.leaf_outputs[~held]
     np.testing.assert_allclose(forest._predict_coded(CodedTable(rows, table.bins)), votes / 3)
 
 

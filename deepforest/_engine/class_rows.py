@@ -33,18 +33,14 @@ class Node(NamedTuple):
 ROW = np.dtype([("base", np.int32), ("weight", np.float32), ("y", np.int32)])
 
 
-def fill_class_bag(
-    table: Table, y: NDArray[np.int32], weight: NDArray[Any], order: NDArray[np.int64]
-) -> NDArray[Any]:
-    """Return the rows of positive weight, of dtype ``ROW``, in the order of ``order``."""
-    rows = order[weight[order] > 0]
-    weight = weight[rows].astype(np.float64)
+def class_bag(base: NDArray[np.int32], y: NDArray[np.int32], weight: NDArray[Any]) -> NDArray[Any]:
+    """Return rows, given one class after the other, as an array of dtype ``ROW``."""
     # Squares of very large or small sums are no numbers of float32. Only ratios of weights count.
     exponent = np.round(np.log2(weight.mean()))
     if abs(exponent) > 10:
-        weight *= 2.0**-exponent
-    bag = np.empty(rows.size, ROW)
-    bag["base"], bag["weight"], bag["y"] = table.base[rows], weight, y[rows]
+        weight = weight * 2.0**-exponent
+    bag = np.empty(base.size, ROW)
+    bag["base"], bag["weight"], bag["y"] = base, weight, y
     return bag
 
 

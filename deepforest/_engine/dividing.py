@@ -2,7 +2,7 @@
 # mypy: disable-error-code="arg-type, assignment, no-any-return, return-value"
 """Dividing the rows of a node between its children."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
@@ -26,7 +26,6 @@ class Table(NamedTuple):
     """
 
     flat: NDArray[np.uint8]
-    base: NDArray[np.int32]  # (n_samples,)
     offset: NDArray[np.int64]  # (n_features,)
     near: NDArray[np.uint8]
     near_step: int
@@ -42,12 +41,6 @@ class Bag(NamedTuple):
     base: NDArray[np.int32]  # (rows,) base address of the row
     y: NDArray[np.float64]  # (rows, K) targets
     weight: NDArray[np.float64]  # (rows,)
-
-
-def fill_bag(table: Table, y: NDArray[Any], weight: NDArray[Any], order: NDArray[np.int64]) -> Bag:
-    """Return the rows of positive weight in the order of ``order``."""
-    rows = order[weight[order] > 0]
-    return Bag(table.base[rows], y[rows], weight[rows].astype(np.float64))
 
 
 class Split(NamedTuple):

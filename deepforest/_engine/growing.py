@@ -21,7 +21,7 @@ from deepforest._engine.block import (
     take_best,
 )
 from deepforest._engine.categories import Ranking, make_ranking
-from deepforest._engine.class_rows import Node, fill_class_bag, load_classes, purity, weights_fit
+from deepforest._engine.class_rows import Node, load_classes, purity, weights_fit
 from deepforest._engine.constants import NO_SPLIT
 from deepforest._engine.counting import Cells, make_cells
 from deepforest._engine.dividing import (
@@ -182,39 +182,39 @@ def fill_leaves(
     rows: NDArray[np.int32],
     mixed: NDArray[np.int32],
     totals: NDArray[np.float64],
-    leaf_values: NDArray[np.float32],
+    leaf_values: NDArray[Any],
+    most: float,
 ) -> None:
-    """Write into ``leaf_values`` the shares of the classes in each mixed leaf.
+    """Write into ``leaf_values`` the weight of each class in each mixed leaf.
 
-    ``totals`` are room for the sums, in full precision.
+    ``totals`` are room for the sums, in full precision. With ``most`` weights are whole numbers up
+    to it; leaves of more are scaled down to that and rounded. With 0 they are shares.
     """
+    half = 0.5 if most > 0 else 0.0
     for leaf in range(mixed.shape[0]):
         totals[:] = 0
         for i in range(mixed[leaf, 0], mixed[leaf, 1]):
             row = bag[rows[i]]
             totals[row["y"]] += row["weight"]
-        total_weight = totals.sum()
+        scale = min(1.0, most / totals.sum()) if most > 0 else 1.0 / totals.sum()
         for k in range(totals.size):
-            leaf_values[leaf, k] = totals[k] / total_weight
+            leaf_values[leaf, k] = totals[k] * scale + half
 
 
 def grow_classes(
     table: Table,
-    y: NDArray[np.int32],
-    weight: NDArray[Any],
-    order: NDArray[np.int64],
+    bag: NDArray[Any],
     n_classes: int,
+    are_counts: bool,
     rules: Rules,
     seed: int,
     tree_number: int,
 ) -> Tree:
-    """Grow one tree for the classes ``y`` (0 to ``n_classes - 1``).
+    """Grow one tree on a bag, see ``class_rows.class_bag``, of classes below ``n_classes``.
 
-    ``order`` are the rows of the table grouped by class, and ``weight`` has one entry for each;
-    rows of weight 0 take no part.
+    ``are_counts`` says that all weights are whole: leaves then hold those of their classes.
     """
     state = tree_state(seed, 2 * tree_number + 1)
-    bag = fill_class_bag(table, y, weight, order)
     n_rows = bag.size
     rows = np.arange(n_rows, dtype=np.int32)
     node_rows = Node(
@@ -244,6 +244,7 @@ def grow_classes(
         nodes,
         state,
     )
-    leaf_values = np.empty((n_mixed, n_classes), np.float32)
-    fill_leaves(bag, rows, nodes.mixed[:n_mixed], totals, leaf_values)
+    leaf_values = np.empty((n_mixed, n_classes), np.uint16 if are_counts else np.float32)
+    most = 65535.0 if are_counts else 0.0
+    fill_leaves(bag, rows, nodes.mixed[:n_mixed], totals, leaf_values, most)
     return make_tree(nodes, n_nodes, n_left_sets, leaf_values)

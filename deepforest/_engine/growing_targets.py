@@ -2,7 +2,7 @@
 # mypy: disable-error-code="arg-type, assignment, no-any-return, return-value"
 """Growing one tree for real targets: the steps of `growing`, with sums in place of classes."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
@@ -25,7 +25,6 @@ from deepforest._engine.dividing import (
     Table,
     choose_sides,
     divide,
-    fill_bag,
     make_split,
 )
 from deepforest._engine.growing import Rules
@@ -183,20 +182,16 @@ def grow_target_nodes(
 
 def grow_targets(
     table: Table,
-    y: NDArray[np.float64],
-    weight: NDArray[Any],
-    order: NDArray[np.int64],
+    bag: Bag,
     rules: Rules,
     seed: int,
     tree_number: int,
 ) -> Tree:
-    """Grow one tree for the targets ``y`` (n, K), best centred.
+    """Grow one tree on a bag whose targets are best centred.
 
-    ``order`` are the rows of the table, and ``weight`` has one entry for each; rows of weight 0
-    take no part. All leaves hold a row of ``leaf_values``.
+    All leaves hold a row of ``leaf_values``.
     """
     state = tree_state(seed, 2 * tree_number + 1)
-    bag = fill_bag(table, y, weight, order)
     n_rows, n_outputs = bag.y.shape
     node_rows = TargetNode(
         np.empty(n_rows, np.int32),

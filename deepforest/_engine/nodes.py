@@ -29,7 +29,7 @@ class Tree(NamedTuple):
     code: NDArray[np.uint8]  # (nodes,) codes up to this one go left
     missing_left: NDArray[np.bool_]  # (nodes,)
     leaf: NDArray[np.int32]  # (nodes,)
-    leaf_values: NDArray[Any]  # (mixed leaves, K) shares of classes, float32; targets, float64
+    leaf_values: NDArray[Any]  # (mixed leaves, K) see `deepforest.trees.Trees`
     left_sets: NDArray[np.uint32]  # (splits on categories, 8)
     importances: NDArray[np.float64]  # (n_features,) decrease of impurity times weight
 

@@ -31,6 +31,7 @@ class Forest(NamedTuple):
     offset: NDArray[np.int32]  # (features,) from the first value of a row
     keeps_missing: NDArray[np.bool_]  # (features,)
     is_categorical: NDArray[np.bool_]  # (features,)
+    holds_counts: bool  # whether leaves hold how often rows of each class were drawn
 
 
 class Thresholds(NamedTuple):
@@ -266,18 +267,28 @@ def find_all_leaves(
 def add_leaves(
     leaf: NDArray[np.int32],
     leaf_values: NDArray[Any],
+    holds_counts: bool,
     rows: NDArray[np.int32],
     leaves: NDArray[np.int32],
     out: NDArray[Any],
 ) -> None:
-    """Add to ``out[rows[i]]`` what ``leaves[i]`` holds: a class or a row of ``leaf_values``."""
+    """Add to ``out[rows[i]]`` what ``leaves[i]`` says: a class or a row of ``leaf_values``.
+
+    With ``holds_counts`` the row is divided by its sum.
+    """
     for i in range(rows.size):
         k = leaf[leaves[i]]
         if k >= 0:
             out[rows[i], k] += 1.0
         else:
+            scale = 1.0
+            if holds_counts:
+                total = 0.0
+                for c in range(out.shape[1]):
+                    total += leaf_values[~k, c]
+                scale = 1.0 / total
             for c in range(out.shape[1]):
-                out[rows[i], c] += leaf_values[~k, c]
+                out[rows[i], c] += leaf_values[~k, c] * scale
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -317,6 +328,7 @@ def add_votes(
         find_leaves(
             flat, asked[:m], forest, t, sets, thresholds, any_missing, nodes, waiting, leaves
         )
-        add_leaves(forest.leaf[forest.starts[t] :], leaf_values, rows[:m], leaves, out)
+        of_tree = forest.leaf[forest.starts[t] :]
+        add_leaves(of_tree, leaf_values, forest.holds_counts, rows[:m], leaves, out)
     if bags.shape[0] == 0:
         counts += forest.starts.size - 1
