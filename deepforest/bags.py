@@ -187,20 +187,19 @@ def draw_distinct(n: int, n_draws: int, seed: int | tuple[int, int]) -> NDArray[
 
     All subsets of that size are equally likely. Takes at most about 20 bytes a draw.
     """
+    dtype = np.int32 if n < 2**31 else np.int64
     if n <= n_draws:
-        return np.arange(n)
+        return np.arange(n, dtype=dtype)
     rng = np.random.default_rng(seed)
     if n > 20 * n_draws:
-        few: NDArray[np.intp] = rng.choice(n, n_draws, replace=False, shuffle=False)
-        few.sort()
-        return few
+        return np.sort(rng.choice(n, n_draws, replace=False, shuffle=False)).astype(dtype)
     # Draws that hit what is drawn already are repeated: no number is preferred by that. Of more
     # than half of the numbers those that stay behind are drawn.
     n_marked = min(n_draws, n - n_draws)
     marked = np.zeros(n, bool)
     while missing := n_marked - np.count_nonzero(marked):
         marked[rng.integers(n, size=missing)] = True
-    return np.flatnonzero(marked if n_marked == n_draws else ~marked)
+    return np.flatnonzero(marked if n_marked == n_draws else ~marked).astype(dtype)
 
 
 def grouped_by_class(y: NDArray[Any]) -> NDArray[np.int32]:

@@ -33,7 +33,7 @@ from deepforest.windows import (
 
 # Windows are worked on in blocks of about this many values, so that memory stays near the
 # size of the output.
-BLOCK_VALUES = 500_000
+BLOCK_VALUES = 200_000
 
 
 class WindowedArray(NamedTuple):
