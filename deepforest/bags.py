@@ -99,7 +99,7 @@ def rows_of_table(
 
     def rows(number: int) -> TreeRows:
         drawn = draw_bag(n_draws, weight, len(y), seed, number)[base]
-        in_bag = drawn > 0
+        in_bag = np.flatnonzero(drawn)
         return TreeRows(base[in_bag], y[in_bag], drawn[in_bag])
 
     return rows
