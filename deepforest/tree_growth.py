@@ -86,7 +86,8 @@ def grow_trees(
     importances : array of float64, shape (n_features,)
         Mean decrease of impurity, normalised.
     """
-    kinds = has_missing, bins.is_categorical
+    any_kinds = bool((has_missing | bins.is_categorical).any())
+    kinds = has_missing, bins.is_categorical, ~bins.keeps_missing, any_kinds
     grow = partial(_grow, codes, kinds, rows, n_classes, rules, seed)
     # Closed, no tree is begun after an error here, while its traceback holds the iterator.
     with closing(in_threads(grow, range(n_trees), n_jobs)) as grown:
@@ -175,7 +176,7 @@ class _Parts:
 
 def _grow(
     codes: TreeCodes,
-    kinds: tuple[NDArray[np.bool_], NDArray[np.bool_]],
+    kinds: tuple[Any, ...],
     rows: Callable[[int], TreeRows],
     n_classes: int | None,
     rules: dict[str, Any],
@@ -190,13 +191,12 @@ def _grow(
 
     base, y, weight = rows(number)
     near = codes.near, codes.near_step, codes.near_rows
-    any_kinds = bool(np.any(kinds))
-    addresses = Table(codes.flat, codes.offset, *near, *kinds, any_kinds)
+    addresses = Table(codes.flat, codes.offset, *near, *kinds)
     limits = Rules(**rules)
     # As in draw_bag.
     with np.errstate(over="ignore"):
         if n_classes:
             bag, are_counts = class_bag(base, y, weight), weight.dtype.kind == "i"
             del base, y, weight  # as large as the bag
-            return grow_classes(addresses, bag, n_classes, are_counts, limits, seed, number)
+            return grow_classes(addresses, *bag, n_classes, are_counts, limits, seed, number)
         return grow_targets(addresses, Bag(base, y, weight.astype(float)), limits, seed, number)

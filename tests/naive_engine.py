@@ -42,6 +42,15 @@ def divisions(codes, keeps_missing=False, is_categorical=False):
                 yield left
 
 
+def ranges_of(pixel, w):
+    """What a search for classes tells apart of a pixel's values in a node: 32 ranges at most."""
+    size = w.sum() if np.array_equal(w, w.round()) else len(w)
+    width = 1
+    while 64 <= size <= 8192 and np.ptp(pixel) // width >= 32:
+        width *= 2
+    return (pixel - pixel.min()) // width if width > 1 else pixel
+
+
 def gain_by_chance(codes, y, w, n_classes=None):
     """What sets of these categories would gain in the mean if they had no bearing on the target."""
     if n_classes is None:
@@ -59,6 +68,8 @@ def compared_score(left, codes, y, w, n_classes=None, is_categorical=False, **_)
 
 def best_score(codes, y, w, n_classes=None, min_leaf=1, **kind):
     """The best score of all splits on these codes, or None."""
+    if n_classes is not None and not kind["keeps_missing"] and not kind["is_categorical"]:
+        codes = ranges_of(codes, w)
     return max(
         (
             compared_score(left, codes, y, w, n_classes, **kind)

@@ -44,7 +44,8 @@ def as_table(codes, keeps_missing, is_categorical, near_rows=20):
     n, d = codes.shape
     flat, near = codes.T.reshape(-1), np.pad(codes, ((0, 0), (0, 3))).reshape(-1)
     offset = np.arange(d) * n
-    kinds = keeps_missing, is_categorical, bool(keeps_missing.any() or is_categorical.any())
+    any_kinds = bool(keeps_missing.any() or is_categorical.any())
+    kinds = keeps_missing, is_categorical, ~keeps_missing & ~is_categorical, any_kinds
     return Table(flat, offset, near, d + 3, near_rows, *kinds)
 
 
@@ -54,9 +55,10 @@ def grow(data, rule, seed=0, near_rows=20):
     rows = rows[weight[rows] > 0]
     with np.errstate(over="ignore"):
         table = as_table(codes, keeps_missing, is_categorical, near_rows)
+        if are_counts := np.array_equal(weight, weight.astype(int)):
+            weight = weight.astype(np.int32)
         bag = class_bag(rows, y[rows], weight[rows])
-        are_counts = np.array_equal(weight, weight.astype(int))
-        return grow_classes(table, bag, n_classes, are_counts, rule, seed, 0)
+        return grow_classes(table, *bag, n_classes, are_counts, rule, seed, 0)
 
 
 def grow_real(data, targets, rule, seed=0, near_rows=20):
@@ -160,6 +162,16 @@ def test_large_nodes_search_features_of_every_kind(best, min_leaf):
             left, codes[:, f], target, data[4], n_classes, **kinds(data, f)
         )
         assert found == pytest.approx(max(scores), rel=1e-6)
+
+
+@pytest.mark.parametrize(("n", "found"), [(63, 100), (64, 103), (8192, 103), (8193, 100)])
+def test_nodes_of_medium_size_tell_ranges_of_codes_apart(n, found):
+    codes = np.linspace(0, 255, n).round().astype(np.uint8)[:, None]
+    y = (codes[:, 0] > 100).astype(np.int32)
+    none = np.zeros(1, bool)
+    tree = grow((codes, none, none, y, np.ones(n), 2), rules(1, max_depth=1))
+    # Ranges of eight codes; of those that occur, 100 may be the nearest below.
+    assert codes[codes <= tree.code[0]].max() == codes[codes <= found].max()
 
 
 @given(tables(), st.booleans(), st.integers(1, 3), st.integers(1, 4))

@@ -210,9 +210,12 @@ def test_categories_that_say_much_are_split_on_however_many(Forest):
     assert forest.score(X[400:], y[400:]) > 0.7
 
 
-def test_weights_equal_repeated_rows_without_bootstrap():
+@pytest.mark.parametrize("pixels", [False, True])
+def test_weights_equal_repeated_rows_without_bootstrap(pixels):
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(150, 4)).round(1), rng.integers(0, 3, 150)
+    if pixels:
+        X = rng.integers(0, 256, X.shape).astype(np.uint8)
     weight = rng.integers(0, 4, 150)
     repeated = np.repeat(np.arange(150), weight)
     for Forest in FORESTS:

@@ -50,6 +50,8 @@ class Block(NamedTuple):
     n_codes: NDArray[np.int64]  # (8,) how many these are
     rows: NDArray[np.uint8]  # (64,) how many rows are left of eight cuts, in eight lanes
     counted: NDArray[np.uint64]  # (8,) the lanes of candidates whose values are counted
+    first: NDArray[np.uint8]  # (8,) where codes were put in ranges, the first code of all
+    width: NDArray[np.uint8]  # (8,) log2 of how many codes a range has, see `cuts.put_in_ranges`
     shift: NDArray[np.uint8]  # (8,) what was added to the codes, 1 where missing values become 0
     score: NDArray[Any]  # (8,) of the split that was found, or NO_SPLIT
     code: NDArray[np.uint8]  # (8,)
@@ -72,6 +74,8 @@ def make_block(n_rows: int, dtype: Any) -> Block:
         np.zeros(LANES, np.int64),
         np.zeros(MANY, np.uint8),
         np.zeros(LANES, np.uint64),
+        np.zeros(LANES, np.uint8),
+        np.zeros(LANES, np.uint8),
         np.zeros(LANES, np.uint8),
         np.zeros(LANES, dtype),
         np.zeros(LANES, np.uint8),

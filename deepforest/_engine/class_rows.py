@@ -32,23 +32,52 @@ class Node(NamedTuple):
 # A row of the bag, in one place because a node's rows lie apart.
 ROW = np.dtype([("base", np.int32), ("weight", np.float32), ("y", np.int32)])
 
+# The same in 64 bits, which move from node to node, where weights are whole. See `row_at`.
+SMALL_ROW = np.dtype([("base", "<i4"), ("y", "<u2"), ("weight", "<u2")])
+LOW_16, LOW_32 = np.uint64(2**16 - 1), np.uint64(2**32 - 1)
+U32, U48 = np.uint64(32), np.uint64(48)
 
-def class_bag(base: NDArray[np.int32], y: NDArray[np.int32], weight: NDArray[Any]) -> NDArray[Any]:
-    """Return rows, given one class after the other, as an array of dtype ``ROW``."""
+
+def class_bag(
+    base: NDArray[np.int32], y: NDArray[np.int32], weight: NDArray[Any]
+) -> tuple[NDArray[Any], NDArray[Any] | None]:
+    """Return rows, given one class after the other, as `row_at` reads them.
+
+    Returns
+    -------
+    rows : array of uint64 or int32, shape (n,)
+        What is moved when nodes are divided: the rows themselves, or their numbers in ``bag``.
+    bag : array of dtype ``ROW``, shape (n,), or None
+        None where weights are whole numbers of 16 bits.
+    """
+    if weight.dtype.kind == "i" and max(weight.max(), y.max()) <= LOW_16:
+        small = np.empty(base.size, SMALL_ROW)
+        small["base"], small["y"], small["weight"] = base, y, weight
+        return small.view(np.uint64), None
     # Squares of very large or small sums are no numbers of float32. Only ratios of weights count.
     exponent = np.round(np.log2(weight.mean()))
     if abs(exponent) > 10:
         weight = weight * 2.0**-exponent
     bag = np.empty(base.size, ROW)
     bag["base"], bag["weight"], bag["y"] = base, weight, y
-    return bag
+    return np.arange(base.size, dtype=np.int32), bag
+
+
+@njit(**INLINED)
+def row_at(rows: NDArray[Any], bag: Any, i: Any) -> tuple[Any, Any, Any]:
+    """Return the base address, weight and class of a row of a bag."""
+    if bag is None:
+        small = rows[i]
+        return np.int32(small & LOW_32), np.int64(small >> U48), np.int32((small >> U32) & LOW_16)
+    row = bag[np.uint64(rows[i])]
+    return row["base"], row["weight"], row["y"]
 
 
 @njit(**INLINED)
 def load_classes(
     table: Table,
-    bag: NDArray[Any],
-    rows: NDArray[np.int32],
+    rows: NDArray[Any],
+    bag: Any,
     start: int,
     end: int,
     node: Node,
@@ -60,19 +89,19 @@ def load_classes(
     """
     first = np.uint64(start)
     step = np.int32(table.near_step if end - start < table.near_rows else 1)
-    label, g, total = np.int32(-1), 0, 0.0
+    label, g, total = np.int32(-1), 0, 0
     for i in range(np.uint64(end - start)):
-        row = bag[np.uint64(rows[first + i])]
-        node.address[i] = row["base"] * step
-        node.weight[i] = row["weight"]
-        if row["y"] != label:
-            label = row["y"]
+        base, weight, y = row_at(rows, bag, first + i)
+        node.address[i] = base * step
+        node.weight[i] = weight
+        if y != label:
+            label = y
             node.starts[g] = i
             if g > 0:
                 totals[g - 1] = total
             g += 1
-            total = 0.0
-        total += row["weight"]
+            total = 0
+        total += weight
     totals[g - 1] = total
     node.starts[g] = end - start
     for k in range(padded(g)):

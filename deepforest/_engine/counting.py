@@ -19,6 +19,9 @@ from deepforest._engine.cuts import NARROW, allowed
 from deepforest._engine.lanes import LANES, WIDE, fill, largest, load, store, where
 from deepforest._engine.random import INLINED, ONCE
 
+# Where more candidates are wide all lanes are counted: eight steps without a loop.
+FEW_WIDE = 4
+
 
 class Cells(NamedTuple):
     """Tables of 256 codes times 8 lanes. All cells are zero between blocks."""
@@ -37,9 +40,9 @@ def make_cells(dtype: Any) -> Cells:
 
 @njit(**ONCE)
 def list_counted(block: Block, m: int) -> tuple[int, Any, Any]:
-    """List the wide candidates' lanes; return their number, the smallest code, behind the largest.
+    """List the lanes to be counted; return their number, the smallest code, behind the largest.
 
-    The others are narrow.
+    These are the wide candidates', or all.
     """
     n_counted, first, last = 0, np.uint64(255), np.uint64(0)
     for k in range(m):
@@ -48,15 +51,23 @@ def list_counted(block: Block, m: int) -> tuple[int, Any, Any]:
             block.counted[n_counted] = k
             n_counted += 1
             first, last = min(first, low), max(last, high)
+    if n_counted > FEW_WIDE:
+        n_counted = LANES
+        for k in range(LANES):
+            first, last = min(first, np.uint64(block.low[k])), max(last, np.uint64(block.high[k]))
     return n_counted, first, last + np.uint64(1)
 
 
 @njit(**INLINED)
 def add_to_cells(x: Any, row: Any, block: Block, n_counted: int, sums: NDArray[Any]) -> None:
     """Add a row's value to the cells of its codes."""
-    for j in range(n_counted):
-        lane = block.counted[j]
-        sums[np.uint64(block.codes[row * WIDE + lane]) * WIDE + lane] += x
+    if n_counted == LANES:
+        for lane in range(WIDE):
+            sums[np.uint64(block.codes[row * WIDE + lane]) * WIDE + lane] += x
+    else:
+        for j in range(n_counted):
+            lane = block.counted[j]
+            sums[np.uint64(block.codes[row * WIDE + lane]) * WIDE + lane] += x
 
 
 @njit(**INLINED)

@@ -23,6 +23,7 @@ LAST_CODE = np.uint8(MISSING - 1)
 STEPS_A_ROW = 7  # see `plan_cuts`
 NARROW = 3  # the largest difference of a candidate's codes that is not counted
 LISTED = 64  # nodes of so many rows list the codes that occur, smaller ones those of all rows
+RANGES = 32  # see `put_in_ranges`
 FEW = 32  # or all between the smallest and the largest, if these are few
 
 
@@ -143,6 +144,39 @@ def mark_kinds(table: Table, block: Block) -> tuple[bool, bool]:
             any_missing |= has_missing
             any_set |= is_set
     return any_missing, any_set
+
+
+@njit(**ONCE)
+def put_in_ranges(table: Table, block: Block, n: int, in_ranges: bool) -> bool:
+    """Put the codes of pixels in at most `RANGES` ranges of equal width; say if any have more.
+
+    Pixels are values that are their own codes. Whether a split sends this or the next of 256 values
+    left seldom matters to a forest; thresholds of tables are not put in ranges.
+    """
+    any_range = False
+    for k in range(LANES):
+        whole, width = np.int64(block.high[k]) - np.int64(block.low[k]), 0
+        if in_ranges and table.is_pixel[block.feature[k]]:
+            while whole >> width >= RANGES:
+                width += 1
+        block.width[k] = width
+        block.first[k] = block.low[k] if width > 0 else 0
+        any_range |= width > 0
+    if any_range:
+        first, width = load(block.first, 0), load(block.width, 0)
+        for i in range(np.uint64(n)):
+            store(block.codes, i * WIDE, (load(block.codes, i * WIDE) - first) >> width)
+        store(block.low, 0, (load(block.low, 0) - first) >> width)
+        store(block.high, 0, (load(block.high, 0) - first) >> width)
+    return any_range
+
+
+@njit(**ONCE)
+def take_out_of_ranges(block: Block) -> None:
+    """Make cuts between ranges cuts between codes."""
+    for k in range(LANES):
+        following = (np.int64(block.code[k]) + 1) << np.int64(block.width[k])
+        block.code[k] = np.int64(block.first[k]) + following - 1
 
 
 @njit(**ONCE)

@@ -2,7 +2,7 @@
 # mypy: disable-error-code="arg-type, assignment, no-any-return, return-value"
 """Dividing the rows of a node between its children."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -32,6 +32,7 @@ class Table(NamedTuple):
     near_rows: int  # nodes of fewer rows read `near`
     keeps_missing: NDArray[np.bool_]  # (n_features,) code 255 means missing
     is_categorical: NDArray[np.bool_]  # (n_features,)
+    is_pixel: NDArray[np.bool_]  # (n_features,) values are their own codes, none means missing
     any_kinds: bool  # whether any feature keeps missing values or is categorical
 
 
@@ -71,14 +72,14 @@ def choose_sides(
     table: Table,
     address: NDArray[np.int32],
     n: int,
-    codes: NDArray[np.uint8],
+    block: Any,
     split: Split,
     goes_left: NDArray[np.uint8],
 ) -> int:
     """Write into ``goes_left`` the side of each of the rows; return how many go left.
 
-    ``codes`` are those of the last block of candidates: where the split is one of them, they need
-    not be read again.
+    ``block`` is the last `block.Block` of candidates: where the split is one of them, its codes
+    need not be read again.
     Also settle the side of missing values where none was seen: the one with more rows. Categories
     that were not seen go there too, and ``split.left_set`` says so afterwards.
     """
@@ -91,8 +92,9 @@ def choose_sides(
     if not is_categorical and not table.keeps_missing[feature]:
         if split.lane[0] >= 0:
             lane = np.uint64(split.lane[0])
+            cut = (code - block.first[lane]) >> block.width[lane]
             for i in range(np.uint64(n)):
-                left = codes[i * WIDE + lane] <= code
+                left = block.codes[i * WIDE + lane] <= cut
                 goes_left[i] = left
                 n_left += left
         else:
@@ -128,11 +130,11 @@ def choose_sides(
 
 @njit(**INLINED)
 def divide(
-    rows: NDArray[np.int32],
+    rows: NDArray[Any],
     start: int,
     end: int,
     goes_left: NDArray[np.uint8],
-    buffer: NDArray[np.int32],
+    buffer: NDArray[Any],
 ) -> None:
     """Move the rows that go left to the front of ``rows[start:end]``.
 

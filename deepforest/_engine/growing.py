@@ -21,7 +21,7 @@ from deepforest._engine.block import (
     take_best,
 )
 from deepforest._engine.categories import Ranking, make_ranking
-from deepforest._engine.class_rows import Node, load_classes, purity, weights_fit
+from deepforest._engine.class_rows import Node, load_classes, purity, row_at, weights_fit
 from deepforest._engine.constants import NO_SPLIT
 from deepforest._engine.counting import Cells, make_cells
 from deepforest._engine.dividing import (
@@ -43,7 +43,9 @@ from deepforest._engine.nodes import (
 )
 from deepforest._engine.random import KERNEL, ONCE, RandomState, tree_state
 from deepforest._engine.splitting import (
+    LEAST_IN_RANGES,
     LEAST_TOGETHER,
+    MOST_IN_RANGES,
     MOST_TOGETHER,
     best_splits_classes,
     random_splits_classes,
@@ -65,6 +67,7 @@ def search_classes(
     table: Table,
     node: Node,
     n_groups: int,
+    are_counts: bool,
     rules: Rules,
     features: NDArray[np.int32],
     n_constant: int,
@@ -85,6 +88,9 @@ def search_classes(
     best_score = NO_SPLIT
     split.feature[0] = -1
     small = max(LEAST_TOGETHER, 2 * min_leaf) <= n <= MOST_TOGETHER
+    # A weight that is whole stands for so many equal rows.
+    size = total_weight if are_counts else n
+    in_ranges = LEAST_IN_RANGES <= size <= MOST_IN_RANGES
     together = small and not rules.random_splits and weights_fit(node, n_groups)
     begin_draw(block, n_constant, features.size)
     # A split with pure sides has the whole weight as its score: no other can be better.
@@ -95,7 +101,9 @@ def search_classes(
         if rules.random_splits:
             random_splits_classes(table, node, n_groups, block, m, min_leaf, state)
         else:
-            best_splits_classes(table, node, n_groups, block, m, min_leaf, together, ranking, cells)
+            best_splits_classes(
+                table, node, n_groups, block, m, min_leaf, together, in_ranges, ranking, cells
+            )
         best_score = take_best(block, m, best_score, table.is_categorical, split)
     return block.progress[KNOWN]
 
@@ -103,8 +111,9 @@ def search_classes(
 @njit(**KERNEL)
 def grow_nodes(
     table: Table,
-    bag: NDArray[Any],
-    rows: NDArray[np.int32],
+    rows: NDArray[Any],
+    bag: Any,
+    are_counts: bool,
     rules: Rules,
     features: NDArray[np.int32],
     node_rows: Node,
@@ -114,7 +123,7 @@ def grow_nodes(
     cells: Cells,
     split: Split,
     goes_left: NDArray[np.uint8],
-    buffer: NDArray[np.int32],
+    buffer: NDArray[Any],
     nodes: Nodes,
     state: RandomState,
 ) -> tuple[int, int, int]:
@@ -128,15 +137,15 @@ def grow_nodes(
         node, start, end = stack[n_stack, 0], stack[n_stack, 1], stack[n_stack, 2]
         depth, n_constant, parent_feature = stack[n_stack, 3], stack[n_stack, 4], stack[n_stack, 5]
         n = end - start
-        label = bag[rows[start]]["y"]
-        if label == bag[rows[end - 1]]["y"]:
+        label = row_at(rows, bag, start)[2]
+        if label == row_at(rows, bag, end - 1)[2]:
             # Rows are grouped by class: first and last are the same, so all are.
             write_leaf(nodes, node, label)
             if parent_feature >= 0:
                 for i in range(start, end):
-                    importances[parent_feature] += bag[rows[i]]["weight"]
+                    importances[parent_feature] += row_at(rows, bag, i)[1]
             continue
-        n_groups = load_classes(table, bag, rows, start, end, node_rows, totals)
+        n_groups = load_classes(table, rows, bag, start, end, node_rows, totals)
         node_purity = purity(totals, n_groups)
         if parent_feature >= 0:
             importances[parent_feature] += node_purity
@@ -146,6 +155,7 @@ def grow_nodes(
                 table,
                 node_rows,
                 n_groups,
+                are_counts,
                 rules,
                 features,
                 n_constant,
@@ -162,7 +172,7 @@ def grow_nodes(
             nodes.mixed[n_mixed, 1] = end
             n_mixed += 1
             continue
-        n_left = choose_sides(table, node_rows.address, n, block.codes, split, goes_left)
+        n_left = choose_sides(table, node_rows.address, n, block, split, goes_left)
         divide(rows, start, end, goes_left, buffer)
         importances[feature] -= node_purity
         n_left_sets = write_split(
@@ -178,8 +188,8 @@ def grow_nodes(
 
 @njit(**KERNEL)
 def fill_leaves(
-    bag: NDArray[Any],
-    rows: NDArray[np.int32],
+    rows: NDArray[Any],
+    bag: Any,
     mixed: NDArray[np.int32],
     totals: NDArray[np.float64],
     leaf_values: NDArray[Any],
@@ -194,8 +204,8 @@ def fill_leaves(
     for leaf in range(mixed.shape[0]):
         totals[:] = 0
         for i in range(mixed[leaf, 0], mixed[leaf, 1]):
-            row = bag[rows[i]]
-            totals[row["y"]] += row["weight"]
+            _, weight, y = row_at(rows, bag, i)
+            totals[y] += weight
         scale = min(1.0, most / totals.sum()) if most > 0 else 1.0 / totals.sum()
         for k in range(totals.size):
             leaf_values[leaf, k] = totals[k] * scale + half
@@ -203,20 +213,21 @@ def fill_leaves(
 
 def grow_classes(
     table: Table,
-    bag: NDArray[Any],
+    rows: NDArray[Any],
+    bag: NDArray[Any] | None,
     n_classes: int,
     are_counts: bool,
     rules: Rules,
     seed: int,
     tree_number: int,
 ) -> Tree:
-    """Grow one tree on a bag, see ``class_rows.class_bag``, of classes below ``n_classes``.
+    """Grow one tree on the rows of ``class_rows.class_bag``, of classes below ``n_classes``.
 
-    ``are_counts`` says that all weights are whole: leaves then hold those of their classes.
+    The rows are moved. ``are_counts`` says that all weights are whole: leaves then hold those of
+    their classes.
     """
     state = tree_state(seed, 2 * tree_number + 1)
-    n_rows = bag.size
-    rows = np.arange(n_rows, dtype=np.int32)
+    n_rows = rows.size
     node_rows = Node(
         np.empty(n_rows, np.int32),
         np.empty(n_rows, np.float32),
@@ -229,8 +240,9 @@ def grow_classes(
     nodes = make_nodes(n_rows, table.offset.size, table.is_categorical.any())
     n_nodes, n_mixed, n_left_sets = grow_nodes(
         table,
-        bag,
         rows,
+        bag,
+        are_counts,
         rules,
         np.arange(table.offset.size, dtype=np.int32),
         node_rows,
@@ -240,11 +252,11 @@ def grow_classes(
         make_cells(np.float32),
         make_split(),
         np.empty(n_rows, np.uint8),
-        np.empty(n_rows, np.int32),
+        np.empty_like(rows),
         nodes,
         state,
     )
     leaf_values = np.empty((n_mixed, n_classes), np.uint16 if are_counts else np.float32)
     most = 65535.0 if are_counts else 0.0
-    fill_leaves(bag, rows, nodes.mixed[:n_mixed], totals, leaf_values, most)
+    fill_leaves(rows, bag, nodes.mixed[:n_mixed], totals, leaf_values, most)
     return make_tree(nodes, n_nodes, n_left_sets, leaf_values)

@@ -166,7 +166,7 @@ def grow_target_nodes(
                 leaf_values[n_leaves, k - 1] = total[k] / total[0]
             n_leaves += 1
             continue
-        n_left = choose_sides(table, node_rows.address, n, block.codes, split, goes_left)
+        n_left = choose_sides(table, node_rows.address, n, block, split, goes_left)
         divide(rows, start, end, goes_left, buffer)
         importances[feature] -= node_purity
         n_left_sets = write_split(

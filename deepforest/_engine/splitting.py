@@ -30,7 +30,9 @@ from deepforest._engine.cuts import (
     mark_kinds,
     next_cut,
     plan_cuts,
+    put_in_ranges,
     shift_codes,
+    take_out_of_ranges,
 )
 from deepforest._engine.dividing import Table
 from deepforest._engine.drawing import draw_cuts
@@ -58,6 +60,8 @@ from deepforest._engine.splitting_sets import (
 # Steps that adding up takes for each code, and more for each two classes: see `plan_cuts`.
 STEPS = 7
 STEPS_OF_TWO = 4
+# Nodes of so many rows, repetitions counted, choose from cuts between ranges of a pixel's values.
+LEAST_IN_RANGES, MOST_IN_RANGES = 64, 8192
 # Nodes of so many rows try cuts together; a byte counts no more than 255.
 LEAST_TOGETHER, MOST_TOGETHER = 13, 255
 
@@ -214,18 +218,21 @@ def best_splits_classes(
     m: int,
     min_leaf: int,
     together: bool,
+    in_ranges: bool,
     ranking: Ranking,
     cells: Cells,
 ) -> None:
     """Find the best split of a node on each of the first ``m`` candidates of the block.
 
-    ``together`` says that the weights of a small node fit in bytes.
+    ``together`` says that the weights of a small node fit in bytes, ``in_ranges`` that pixels are
+    put in ranges.
     """
     n = node.starts[n_groups]
     any_missing, any_set = mark_kinds(table, block)
     for k in range(m if any_set else 0):
         if is_open_set(table, block, k):
             order_by_classes(node, n_groups, block, k, ranking)
+    any_range = put_in_ranges(table, block, n, in_ranges)
     # A second time with missing values on the left.
     for turn in range(2 if any_missing else 1):
         if turn == 1:
@@ -246,6 +253,8 @@ def best_splits_classes(
         keep_cuts(block, n, turn, best, cut)
     if any_set:
         keep_sets(table, n, block, m, impurity_of_classes(node.total, n_groups), ranking)
+    if any_range:
+        take_out_of_ranges(block)
 
 
 @njit(**ONCE)
