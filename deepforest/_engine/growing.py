@@ -37,6 +37,7 @@ from deepforest._engine.nodes import (
     Tree,
     make_nodes,
     make_tree,
+    most_leaves,
     push,
     write_leaf,
     write_split,
@@ -237,7 +238,8 @@ def grow_classes(
         np.empty(n_classes * MANY, np.uint8),
     )
     totals = np.empty(n_classes, np.float64)
-    nodes = make_nodes(n_rows, table.offset.size, table.is_categorical.any())
+    n_leaves = most_leaves(n_rows, rules.min_samples_leaf)
+    nodes = make_nodes(n_leaves, table.offset.size, table.is_categorical.any())
     n_nodes, n_mixed, n_left_sets = grow_nodes(
         table,
         rows,

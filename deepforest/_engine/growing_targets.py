@@ -33,6 +33,7 @@ from deepforest._engine.nodes import (
     Tree,
     make_nodes,
     make_tree,
+    most_leaves,
     push,
     write_leaf,
     write_split,
@@ -198,8 +199,9 @@ def grow_targets(
         np.empty((n_outputs + 1, n_rows), np.float64),
         np.zeros(n_outputs + 1),
     )
-    nodes = make_nodes(n_rows, table.offset.size, table.is_categorical.any())
-    leaf_values = np.empty((n_rows, n_outputs), np.float64)
+    n_leaves = most_leaves(n_rows, rules.min_samples_leaf)
+    nodes = make_nodes(n_leaves, table.offset.size, table.is_categorical.any())
+    leaf_values = np.empty((n_leaves, n_outputs), np.float64)
     n_nodes, n_leaves, n_left_sets = grow_target_nodes(
         table,
         bag,

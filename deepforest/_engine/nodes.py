@@ -52,18 +52,23 @@ class Nodes(NamedTuple):
 STACK_FIELDS = 6
 
 
-def make_nodes(n_rows: int, n_features: int, any_sets: bool) -> Nodes:
-    """Return room for any tree of ``n_rows`` rows. Memory that is not written to costs nothing."""
+def most_leaves(n_rows: int, min_samples_leaf: int) -> int:
+    """Return how many leaves a tree has at most."""
+    return max(1, n_rows // min_samples_leaf)
+
+
+def make_nodes(n_leaves: int, n_features: int, any_sets: bool) -> Nodes:
+    """Return room for any tree of ``n_leaves`` leaves."""
     return Nodes(
-        np.empty(2 * n_rows, np.int32),
-        np.empty(2 * n_rows, np.int32),
-        np.empty(2 * n_rows, np.uint8),
-        np.empty(2 * n_rows, np.bool_),
-        np.empty(2 * n_rows, np.int32),
-        np.empty((n_rows if any_sets else 0, 8), np.uint32),
+        np.empty(2 * n_leaves, np.int32),
+        np.empty(2 * n_leaves, np.int32),
+        np.empty(2 * n_leaves, np.uint8),
+        np.empty(2 * n_leaves, np.bool_),
+        np.empty(2 * n_leaves, np.int32),
+        np.empty((n_leaves if any_sets else 0, 8), np.uint32),
         np.zeros(n_features, np.float64),
-        np.empty((n_rows, 2), np.int32),
-        np.empty((n_rows + 1, STACK_FIELDS), np.int64),
+        np.empty((n_leaves, 2), np.int32),
+        np.empty((n_leaves + 1, STACK_FIELDS), np.int64),
     )
 
 
