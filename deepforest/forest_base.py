@@ -37,6 +37,9 @@ from deepforest.trees import Trees
 
 NO_LIMIT = 2**31 - 1
 
+WINDOWS_SEARCHED = 4096
+"""Nodes of twice so many windows are searched on part of them (docs/engine.md has the figures)."""
+
 
 class HistForestBase(SaveMixin, BaseEstimator):
     """What the classifier and the regressor share."""
@@ -152,7 +155,14 @@ class HistForestBase(SaveMixin, BaseEstimator):
         n_rows = min(count_windows(windows, weight), max_windows)
         has_missing = windows.bins.keeps_missing & (windows.codes == MISSING).any()
         trees, importances = self._grow(
-            codes_of_windows(windows), windows.bins, has_missing, rows, fitted, n_rows, seed
+            codes_of_windows(windows),
+            windows.bins,
+            has_missing,
+            rows,
+            fitted,
+            n_rows,
+            seed,
+            WINDOWS_SEARCHED,
         )
         self._set_fitted(trees, importances, fitted)
         return self._bags(n, weight, seed) if self.bootstrap else None
@@ -179,6 +189,7 @@ class HistForestBase(SaveMixin, BaseEstimator):
         fitted: dict[str, Any],
         n: int,
         seed: int,
+        most_searched: int = NO_LIMIT,
     ) -> tuple[Trees, NDArray[np.float64]]:
         """Grow the trees by the parameters; ``n`` is what shares of the rows refer to."""
         min_leaf = count_rows(self.min_samples_leaf, n, 1)
@@ -196,6 +207,7 @@ class HistForestBase(SaveMixin, BaseEstimator):
                 # A node of fewer than two leaves' rows has no split: it is not even searched.
                 "min_samples_split": max(count_rows(self.min_samples_split, n, 2), 2 * min_leaf),
                 "min_samples_leaf": min_leaf,
+                "most_searched": most_searched,
             },
             seed=seed,
             n_jobs=self.n_jobs,

@@ -46,7 +46,7 @@ def ranges_of(pixel, w):
     """What a search for classes tells apart of a pixel's values in a node: 32 ranges at most."""
     size = w.sum() if np.array_equal(w, w.round()) else len(w)
     width = 1
-    while 64 <= size <= 8192 and np.ptp(pixel) // width >= 32:
+    while size >= 64 and np.ptp(pixel) // width >= 32:
         width *= 2
     return (pixel - pixel.min()) // width if width > 1 else pixel
 

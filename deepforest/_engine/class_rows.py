@@ -110,6 +110,25 @@ def load_classes(
 
 
 @njit(**ONCE)
+def thin_out(node: Node, n_groups: int, step: int) -> None:
+    """Keep every ``step``-th row of the node at hand.
+
+    For windows: the address of a table's row depends on how many rows a node has.
+    """
+    kept = 0
+    for g in range(n_groups):
+        row, total = kept * step, np.float32(0)
+        node.starts[g] = kept
+        while row < node.starts[g + 1]:
+            node.address[kept], node.weight[kept] = node.address[row], node.weight[row]
+            total += node.weight[kept]
+            kept += 1
+            row += step
+        node.total[g] = total
+    node.starts[n_groups] = kept
+
+
+@njit(**ONCE)
 def weights_fit(node: Node, n_groups: int) -> bool:
     """Write a node's weights as bytes; say if these and each group's weight are whole and fit."""
     for i in range(np.uint64(node.starts[n_groups])):

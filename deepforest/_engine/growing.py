@@ -21,7 +21,7 @@ from deepforest._engine.block import (
     take_best,
 )
 from deepforest._engine.categories import Ranking, make_ranking
-from deepforest._engine.class_rows import Node, load_classes, purity, row_at, weights_fit
+from deepforest._engine.class_rows import Node, load_classes, purity, row_at, thin_out, weights_fit
 from deepforest._engine.constants import NO_SPLIT
 from deepforest._engine.counting import Cells, make_cells
 from deepforest._engine.dividing import (
@@ -46,7 +46,6 @@ from deepforest._engine.random import KERNEL, ONCE, RandomState, tree_state
 from deepforest._engine.splitting import (
     LEAST_IN_RANGES,
     LEAST_TOGETHER,
-    MOST_IN_RANGES,
     MOST_TOGETHER,
     best_splits_classes,
     random_splits_classes,
@@ -61,6 +60,7 @@ class Rules(NamedTuple):
     max_depth: int
     min_samples_split: int
     min_samples_leaf: int
+    most_searched: int  # for classes, nodes of at least twice so many rows are searched on some
 
 
 @njit(**ONCE)
@@ -90,8 +90,7 @@ def search_classes(
     split.feature[0] = -1
     small = max(LEAST_TOGETHER, 2 * min_leaf) <= n <= MOST_TOGETHER
     # A weight that is whole stands for so many equal rows.
-    size = total_weight if are_counts else n
-    in_ranges = LEAST_IN_RANGES <= size <= MOST_IN_RANGES
+    in_ranges = (total_weight if are_counts else n) >= LEAST_IN_RANGES
     together = small and not rules.random_splits and weights_fit(node, n_groups)
     begin_draw(block, n_constant, features.size)
     # A split with pure sides has the whole weight as its score: no other can be better.
@@ -152,20 +151,33 @@ def grow_nodes(
             importances[parent_feature] += node_purity
         split.feature[0] = -1
         if depth < rules.max_depth and n >= rules.min_samples_split:
-            n_constant = search_classes(
-                table,
-                node_rows,
-                n_groups,
-                are_counts,
-                rules,
-                features,
-                n_constant,
-                block,
-                ranking,
-                cells,
-                split,
-                state,
-            )
+            step = n // rules.most_searched
+            while True:
+                if step > 1:
+                    thin_out(node_rows, n_groups, step)
+                known = search_classes(
+                    table,
+                    node_rows,
+                    n_groups,
+                    are_counts,
+                    rules,
+                    features,
+                    n_constant,
+                    block,
+                    ranking,
+                    cells,
+                    split,
+                    state,
+                )
+                if step <= 1:
+                    n_constant = known
+                    break
+                # Of all rows again: what is constant in some of them need not be so in all.
+                load_classes(table, rows, bag, start, end, node_rows, totals)
+                if split.feature[0] >= 0:
+                    split.lane[0] = -1
+                    break
+                step = 1
         feature = split.feature[0]
         if feature < 0:
             write_leaf(nodes, node, ~n_mixed)

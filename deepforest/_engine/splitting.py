@@ -61,7 +61,7 @@ from deepforest._engine.splitting_sets import (
 STEPS = 7
 STEPS_OF_TWO = 4
 # Nodes of so many rows, repetitions counted, choose from cuts between ranges of a pixel's values.
-LEAST_IN_RANGES, MOST_IN_RANGES = 64, 8192
+LEAST_IN_RANGES = 64
 # Nodes of so many rows try cuts together; a byte counts no more than 255.
 LEAST_TOGETHER, MOST_TOGETHER = 13, 255
 
