@@ -91,6 +91,13 @@ def forest_classifier():
     return forest.fit(X, np.array(["a", "b", "c"])[y]), X
 
 
+def forest_of_pixels():
+    """A forest whose leaves hold counts."""
+    X, y = images()
+    X = X.reshape(len(X), -1)
+    return HistForestClassifier(4, min_samples_leaf=5, random_state=0).fit(X, y), X
+
+
 def forest_of_frame():
     X, y = table()
     return HistForestClassifier(4, max_depth=4, random_state=0).fit(as_frame(X), y), X
@@ -185,6 +192,7 @@ KINDS = {
         binner,
         forest_classifier,
         forest_of_frame,
+        forest_of_pixels,
         forest_regressor,
         cascade_classifier,
         cascade_of_two_classes,

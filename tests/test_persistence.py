@@ -395,6 +395,7 @@ def test_content_that_lies(lying, change, message):
         ("leaf", -1, 10**6, "says"),
         ("leaf", -1, -(2**31), "says"),
         ("code", -1, 7, "keep its rows"),
+        ("leaf_values", 0, 0, "no rows"),
     ],
 )
 def test_trees_that_would_leave_the_arrays_are_refused(lying, name, place, value, message):
