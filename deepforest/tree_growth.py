@@ -21,6 +21,10 @@ NEAR_ROWS = 4096
 """Nodes of fewer rows read the table row by row (docs/engine.md has the measurement)."""
 
 
+MOST_MERGED = 0.25
+"""Features of which a larger share of rows would be merged in one range are cut code by code."""
+
+
 class TreeCodes(NamedTuple):
     """Codes as trees grow on them; see ``_engine.dividing.Table``."""
 
@@ -86,12 +90,32 @@ def grow_trees(
     importances : array of float64, shape (n_features,)
         Mean decrease of impurity, normalised.
     """
+    in_ranges = np.zeros(len(codes.offset), bool)
+    if not rules["random_splits"] and not bins.keeps_missing.all():
+        in_ranges = spread_pixels(codes, rows) & ~bins.keeps_missing
     any_kinds = bool((has_missing | bins.is_categorical).any())
-    kinds = has_missing, bins.is_categorical, ~bins.keeps_missing, any_kinds
+    kinds = has_missing, bins.is_categorical, in_ranges, any_kinds
     grow = partial(_grow, codes, kinds, rows, n_classes, rules, seed)
     # Closed, no tree is begun after an error here, while its traceback holds the iterator.
     with closing(in_threads(grow, range(n_trees), n_jobs)) as grown:
         return join(_reported(grown, n_trees, verbose > 0), n_trees, bins)
+
+
+def spread_pixels(codes: TreeCodes, rows: Callable[[int], TreeRows]) -> NDArray[np.bool_]:
+    """Say which features of ``uint8`` may be cut between ranges of codes, (n_features,).
+
+    Their values spread over the ranges, as those of pictures do. Small counts, of which a few are
+    large, do not: most rows would be in one range. That is judged by some rows of the first bag.
+    """
+    n_features = len(codes.offset)
+    base = rows(0).base
+    base = base[:: max(1, len(base) // max(50, min(200, 10**6 // n_features)))]
+    seen = codes.flat[base[:, None] + codes.offset] + 256 * np.arange(n_features)
+    counts = np.bincount(seen.ravel(), minlength=256 * n_features).reshape(n_features, 32, 8)
+    # Beside the most frequent code of a range: no cut there sets it apart from the others.
+    merged = (counts.sum(axis=2) - counts.max(axis=2)).max(axis=1)
+    spread: NDArray[np.bool_] = merged <= MOST_MERGED * len(base)
+    return spread
 
 
 def _reported(grown: Iterable[Any], n_trees: int, verbose: bool) -> Iterator[Any]:

@@ -210,6 +210,16 @@ def test_categories_that_say_much_are_split_on_however_many(Forest):
     assert forest.score(X[400:], y[400:]) > 0.7
 
 
+def test_small_counts_are_told_apart_beside_large_ones():
+    # Ranges between the smallest and the largest would merge nearly all of them.
+    rng = np.random.default_rng(0)
+    X = np.minimum(rng.pareto(1.0, (2000, 12)) * 2, 255).astype(np.uint8)
+    y = (X[:, :5] > 1).sum(axis=1) >= 3
+    codes = HistForestClassifier(20, random_state=0).fit(X[:1000], y[:1000])
+    values = HistForestClassifier(20, random_state=0).fit(X[:1000].astype(np.float32), y[:1000])
+    assert codes.score(X[1000:], y[1000:]) > values.score(X[1000:], y[1000:]) - 0.01
+
+
 @pytest.mark.parametrize("pixels", [False, True])
 def test_weights_equal_repeated_rows_without_bootstrap(pixels):
     rng = np.random.default_rng(0)

@@ -150,8 +150,9 @@ def mark_kinds(table: Table, block: Block) -> tuple[bool, bool]:
 def put_in_ranges(table: Table, block: Block, n: int, in_ranges: bool) -> bool:
     """Put the codes of pixels in at most `RANGES` ranges of equal width; say if any have more.
 
-    Pixels are values that are their own codes. Whether a split sends this or the next of 256 values
-    left seldom matters to a forest; thresholds of tables are not put in ranges.
+    Pixels are values that are their own codes and spread over the ranges. Whether a split sends
+    this or the next of 256 left seldom matters to a forest; thresholds of tables are not put in
+    ranges, nor are small counts.
     """
     any_range = False
     for k in range(LANES):

@@ -32,7 +32,7 @@ class Table(NamedTuple):
     near_rows: int  # nodes of fewer rows read `near`
     keeps_missing: NDArray[np.bool_]  # (n_features,) code 255 means missing
     is_categorical: NDArray[np.bool_]  # (n_features,)
-    is_pixel: NDArray[np.bool_]  # (n_features,) values are their own codes, none means missing
+    is_pixel: NDArray[np.bool_]  # (n_features,) see `cuts.put_in_ranges`; none means missing
     any_kinds: bool  # whether any feature keeps missing values or is categorical
 
 
