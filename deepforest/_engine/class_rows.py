@@ -56,7 +56,7 @@ def class_bag(
         return small.view(np.uint64), None
     # Squares of very large or small sums are no numbers of float32. Only ratios of weights count.
     exponent = np.round(np.log2(weight.mean()))
-    if abs(exponent) > 10:
+    if weight.dtype.kind == "f" and abs(exponent) > 10:
         weight = weight * 2.0**-exponent
     bag = np.empty(base.size, ROW)
     bag["base"], bag["weight"], bag["y"] = base, weight, y
