@@ -14,7 +14,7 @@ from deepforest.coding import CodedTable, CodedWindows
 BLOCK_WINDOWS = 2**20
 
 
-MOST_REPEATED = 255
+MOST_REPEATED = 2**16 - 1
 """The largest weight that counts as so many equal rows."""
 
 

@@ -53,6 +53,7 @@ def check_forest(forest: Any) -> None:
     if isinstance(forest, HistForestClassifier):
         _require(forest.classes_.shape == (n_columns,), "leaves speak of other classes")
     else:
+        _require(forest.trees_.leaf_values.dtype == np.float64, "leaves speak of classes")
         _require(forest.n_outputs_ == n_columns, "leaves speak of other targets")
         _require(forest._center.shape == (n_columns,), "targets have another center")
         _require(n_columns == 1 or not forest._flat, "several targets are said to be one")

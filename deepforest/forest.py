@@ -37,9 +37,10 @@ class HistForestClassifier(ClassifierMixin, HistForestBase):
     n_estimators : int, default=100
         The number of trees.
     splitter : {"best", "random"}, default="best"
-        ``"best"`` tries all thresholds of a feature (random forest), ``"random"`` draws one between
-        its smallest and largest code in the node (extra-trees). With ``max_features=1`` the latter
-        gives completely-random trees.
+        ``"best"`` tries all thresholds of a feature (random forest); of pixels, columns of
+        ``uint8`` that spread over their values, at most 31 in nodes of 64 rows and more.
+        ``"random"`` draws one between its smallest and largest code in the node (extra-trees).
+        With ``max_features=1`` the latter gives completely-random trees.
     criterion : {"gini"}, default="gini"
         What makes a split good. Entropy is left out: forests differ little by it.
     max_features : {"sqrt", "log2"}, int, float or None, default="sqrt"
@@ -442,12 +443,15 @@ class HistForestRegressor(RegressorMixin, HistForestBase):
         if not self.keep_targets:
             return {"_leaf_targets": None}
         leaves = trees.leaves(table.by_rows, self.n_jobs).astype(np.int64) + trees.roots
-        counts = np.zeros((len(trees.roots), len(leaves)))
-        for number in range(len(counts)):
+        counts = []
+        for number in range(len(trees.roots)):
             bag = rows(number)
-            counts[number, bag.base] = bag.weight
+            counts.append(np.zeros(len(leaves), bag.weight.dtype))
+            counts[-1][bag.base] = bag.weight
         targets = np.asarray(y, dtype=np.float64).reshape(len(leaves), -1)
-        return {"_leaf_targets": leaf_targets(leaves, counts, targets, len(trees.feature))}
+        return {
+            "_leaf_targets": leaf_targets(leaves, np.stack(counts), targets, len(trees.feature))
+        }
 
     def _predict_coded(self, table: CodedTable) -> NDArray[np.float64]:
         """As ``predict``, from codes with the same bins as in ``_fit_coded``."""

@@ -21,8 +21,12 @@ NEAR_ROWS = 4096
 """Nodes of fewer rows read the table row by row (docs/engine.md has the measurement)."""
 
 
-MOST_MERGED = 0.25
-"""Features of which a larger share of rows would be merged in one range are cut code by code."""
+MOST_MERGED, LEAST_SPAN, LEAST_OTHERS = 0.5, 128, 0.05
+"""Of a column of pixels at most this share is in one range of eight codes, and 96 % span so many
+codes; it is judged by rows that are not of the most frequent code if these are such a share."""
+
+JUDGED_ROWS = 200
+"""So many rows show which columns are pixels."""
 
 
 class TreeCodes(NamedTuple):
@@ -91,8 +95,11 @@ def grow_trees(
         Mean decrease of impurity, normalised.
     """
     in_ranges = np.zeros(len(codes.offset), bool)
-    if not rules["random_splits"] and not bins.keeps_missing.all():
-        in_ranges = spread_pixels(codes, rows) & ~bins.keeps_missing
+    own_codes = np.flatnonzero(~bins.keeps_missing & ~bins.is_categorical)
+    if n_classes and not rules["random_splits"] and len(own_codes):
+        base = rows(0).base
+        some = base[:: max(1, len(base) // JUDGED_ROWS)]
+        in_ranges[own_codes] = are_pixels(codes.flat[some[:, None] + codes.offset[own_codes]])
     any_kinds = bool((has_missing | bins.is_categorical).any())
     kinds = has_missing, bins.is_categorical, in_ranges, any_kinds
     grow = partial(_grow, codes, kinds, rows, n_classes, rules, seed)
@@ -101,21 +108,26 @@ def grow_trees(
         return join(_reported(grown, n_trees, verbose > 0), n_trees, bins)
 
 
-def spread_pixels(codes: TreeCodes, rows: Callable[[int], TreeRows]) -> NDArray[np.bool_]:
-    """Say which features of ``uint8`` may be cut between ranges of codes, (n_features,).
+def are_pixels(codes: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Say which columns spread over their codes as pixels do; codes (n, d), result (d,).
 
-    Their values spread over the ranges, as those of pictures do. Small counts, of which a few are
-    large, do not: most rows would be in one range. That is judged by some rows of the first bag.
+    Counts and ages, of which few are large, do not: ranges between the smallest and the largest
+    would merge most of them. Rows of the most frequent value say nothing, and columns with hardly
+    any others are taken for what most of the columns are.
     """
-    n_features = len(codes.offset)
-    base = rows(0).base
-    base = base[:: max(1, len(base) // max(50, min(200, 10**6 // n_features)))]
-    seen = codes.flat[base[:, None] + codes.offset] + 256 * np.arange(n_features)
-    counts = np.bincount(seen.ravel(), minlength=256 * n_features).reshape(n_features, 32, 8)
-    # Beside the most frequent code of a range: no cut there sets it apart from the others.
-    merged = (counts.sum(axis=2) - counts.max(axis=2)).max(axis=1)
-    spread: NDArray[np.bool_] = merged <= MOST_MERGED * len(base)
-    return spread
+    n, n_columns = codes.shape
+    counts = np.bincount((codes + 256 * np.arange(n_columns)).ravel(), minlength=256 * n_columns)
+    counts = counts.reshape(n_columns, 256)
+    np.put_along_axis(counts, counts.argmax(axis=1)[:, None], 0, axis=1)
+    others = counts.sum(axis=1)
+    shares = counts.cumsum(axis=1) / np.maximum(others, 1)[:, None]
+    span = (shares < 0.98).sum(axis=1) - (shares < 0.02).sum(axis=1)
+    merged = np.diff(shares[:, 7::8], axis=1, prepend=0).max(axis=1)
+    spread = (merged <= MOST_MERGED) & (span >= LEAST_SPAN)
+    known = others >= LEAST_OTHERS * n
+    mostly = bool(known.any() and spread[known].mean() > 0.5)
+    result: NDArray[np.bool_] = np.where(known, spread, mostly)
+    return result
 
 
 def _reported(grown: Iterable[Any], n_trees: int, verbose: bool) -> Iterator[Any]:
@@ -220,7 +232,9 @@ def _grow(
     # As in draw_bag.
     with np.errstate(over="ignore"):
         if n_classes:
-            bag, are_counts = class_bag(base, y, weight), weight.dtype.kind == "i"
+            bag = class_bag(base, y, weight)
+            # In a leaf of 2^16 classes and more, counts scaled down to 16 bits could all be 0.
+            are_counts = weight.dtype.kind == "i" and n_classes < 2**16
             del base, y, weight  # as large as the bag
             return grow_classes(addresses, *bag, n_classes, are_counts, limits, seed, number)
         return grow_targets(addresses, Bag(base, y, weight.astype(float)), limits, seed, number)

@@ -42,6 +42,18 @@ def divisions(codes, keeps_missing=False, is_categorical=False):
                 yield left
 
 
+def is_pixel(column):
+    """Whether a column spreads over its codes, or None where it hardly leaves one of them."""
+    codes, counts = np.unique(column, return_counts=True)
+    others = np.sort(column[column != codes[counts.argmax()]]).astype(int)
+    if len(others) < 0.05 * len(column):
+        return None
+    # The smallest codes that at least 2 and 98 % of the others do not exceed.
+    low, high = (next(c for c in range(256) if (others <= c).mean() >= q) for q in (0.02, 0.98))
+    fullest = max(((others // 8) == r).mean() for r in range(32))
+    return bool(fullest <= 0.5 and high - low >= 128)
+
+
 def ranges_of(pixel, w):
     """What a search for classes tells apart of a pixel's values in a node: 32 ranges at most."""
     size = w.sum() if np.array_equal(w, w.round()) else len(w)

@@ -105,28 +105,49 @@ def test_every_split_is_the_best_one(data, min_leaf):
             assert found == pytest.approx(best, rel=1e-6)
 
 
-@given(tables(), st.integers(3, 20))
-@settings(deadline=None, max_examples=40)
-def test_large_nodes_of_windows_are_searched_on_some_rows(data, most_searched):
+def test_a_small_share_is_found_in_a_large_node_of_windows():
+    codes = np.random.default_rng(0).integers(0, 30, (20_000, 2)).astype(np.uint8)
+    y, none = (codes[:, 0] < 3).astype(np.int32), np.zeros(2, bool)
+    data = codes, none, none, y, np.ones(len(y)), 2
+    tree = grow(data, rules(2, min_leaf=1500, most_searched=1000), near_rows=0)
+    assert (len(tree.feature), tree.feature[0], tree.code[0]) == (3, 0, 2)
+
+
+@given(tables(), st.integers(3, 20), st.integers(1, 6))
+@settings(deadline=None, max_examples=60)
+def test_large_nodes_of_windows_are_searched_on_some_rows(data, most_searched, min_leaf):
     codes, keeps_missing, is_categorical, y, weight, n_classes = data
-    tree = grow(data, rules(codes.shape[1], most_searched=most_searched), near_rows=0)
+    rule = rules(codes.shape[1], min_leaf=min_leaf, most_searched=most_searched)
+    tree = grow(data, rule, near_rows=0)
     masks = naive.rows_of_nodes(tree, codes, keeps_missing, is_categorical)
     for node, mask in enumerate(masks):
         rows = np.flatnonzero(mask & (weight > 0))
         rows = rows[np.argsort(y[rows], kind="stable")]
-        some = rows[:: max(1, len(rows) // most_searched)]
-        if tree.feature[node] < 0:
-            assert (codes[rows] == codes[rows[0]]).all() or len(set(y[rows])) == 1
-        elif not is_categorical.any() and (codes[some] != codes[some[0]]).any():
-            best = max(
-                naive.best_score(codes[some, f], y[some], weight[some], n_classes, **kinds(data, f))
-                or 0
+        step = max(1, len(rows) // most_searched)
+
+        def best_on(some, least):
+            of_each = [
+                naive.best_score(
+                    codes[some, f], y[some], weight[some], n_classes, least, **kinds(data, f)
+                )
                 for f in range(codes.shape[1])
-            )
-            left = masks[tree.children_left[node]][some]
-            assert naive.split_score(left, y[some], weight[some], n_classes) == pytest.approx(
-                best, rel=1e-6
-            )
+            ]
+            return max((score for score in of_each if score is not None), default=None)
+
+        if tree.feature[node] < 0:
+            if not is_categorical.any():
+                assert len(set(y[rows])) == 1 or best_on(rows, min_leaf) is None
+            continue
+        goes_left = masks[tree.children_left[node]]
+        assert min_leaf <= goes_left[rows].sum() <= len(rows) - min_leaf
+        if not is_categorical.any():
+            # The best for some rows, or for all if it leaves a side of these too small.
+            found = [
+                (naive.split_score(goes_left[some], y[some], weight[some], n_classes), best)
+                for some, least in ((rows[::step], -(-min_leaf // step)), (rows, min_leaf))
+                if (best := best_on(some, least)) is not None
+            ]
+            assert any(score == pytest.approx(best, rel=1e-6) for score, best in found)
 
 
 @given(tables(), st.integers(1, 3), st.integers(1, 2))

@@ -1,11 +1,15 @@
 import logging
 import pickle
 
+import naive_engine
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sklearn.base import clone
 from sklearn.datasets import load_diabetes, load_digits, load_iris, make_classification
 from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier, RandomForestRegressor
+from sklearn.metrics import log_loss
 from sklearn.model_selection import train_test_split
 from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -14,6 +18,7 @@ from deepforest.binning import Binner
 from deepforest.bins import image_bins
 from deepforest.coding import CodedTable, concatenate
 from deepforest.forest import HistForestClassifier, HistForestRegressor
+from deepforest.tree_growth import are_pixels
 
 FORESTS = [HistForestClassifier, HistForestRegressor]
 
@@ -210,14 +215,50 @@ def test_categories_that_say_much_are_split_on_however_many(Forest):
     assert forest.score(X[400:], y[400:]) > 0.7
 
 
-def test_small_counts_are_told_apart_beside_large_ones():
-    # Ranges between the smallest and the largest would merge nearly all of them.
+@pytest.mark.parametrize("rows_left_out", [0.0, 0.8])
+@pytest.mark.parametrize("min_samples_leaf", [1, 10])
+@pytest.mark.parametrize("kind", ["counts", "ages"])
+def test_values_are_told_apart_beside_a_few_large_ones(kind, min_samples_leaf, rows_left_out):
+    # Ranges between the smallest and the largest would merge most of them.
     rng = np.random.default_rng(0)
-    X = np.minimum(rng.pareto(1.0, (2000, 12)) * 2, 255).astype(np.uint8)
-    y = (X[:, :5] > 1).sum(axis=1) >= 3
-    codes = HistForestClassifier(20, random_state=0).fit(X[:1000], y[:1000])
-    values = HistForestClassifier(20, random_state=0).fit(X[:1000].astype(np.float32), y[:1000])
-    assert codes.score(X[1000:], y[1000:]) > values.score(X[1000:], y[1000:]) - 0.01
+    X = rng.pareto(1.0, (2000, 12)) * 2 if kind == "counts" else rng.normal(40, 12, (2000, 12))
+    X[rng.random(X.shape) < rows_left_out] = 0
+    y = (X[:, :5] > np.median(X[X > 0])).sum(axis=1) >= (3 if rows_left_out == 0 else 1)
+    X[rng.random(X.shape) < 0.003] = 255
+    X = X.clip(0, 255).astype(np.uint8)
+    forest = HistForestClassifier(20, min_samples_leaf=min_samples_leaf, random_state=0)
+    losses = [
+        log_loss(y[1000:], clone(forest).fit(x[:1000], y[:1000]).predict_proba(x[1000:]))
+        for x in (X, X.astype(np.float32))
+    ]
+    assert losses[0] < 1.15 * losses[1]
+
+
+@given(st.integers(1, 40), st.integers(1, 6), st.integers(0, 10**6))
+@settings(deadline=None, max_examples=60)
+def test_columns_of_pixels(n, d, seed):
+    rng = np.random.default_rng(seed)
+    kinds = [rng.integers(0, 256, n), rng.geometric(0.2, n), rng.choice([0, 40, 255], n)]
+    columns = [
+        kinds[k] * (rng.random(n) < rng.choice([0.02, 0.5, 1])) for k in rng.integers(0, 3, d)
+    ]
+    codes = np.column_stack(columns).astype(np.uint8)
+    each = [naive_engine.is_pixel(column) for column in codes.T]
+    known = [found for found in each if found is not None]
+    mostly = len(known) > 0 and np.mean(known) > 0.5
+    expected = [mostly if found is None else found for found in each]
+    np.testing.assert_array_equal(are_pixels(codes), expected)
+
+
+def test_rows_drawn_more_often_than_16_bits_count():
+    n = 200_000
+    X, y, weight = np.zeros((n, 1)), np.arange(n) % 2, np.ones(n)
+    X[0], weight[0] = 1, n * 2e4
+    heavy = HistForestClassifier(3, random_state=0).fit(X, y, weight)
+    assert np.isfinite(heavy.predict_proba(X[:9])).all()
+    X, y = np.array([[0.0], [0], [0], [1]]), [0, 1, 1, 0]
+    often = HistForestClassifier(1, max_samples=10**6, random_state=0).fit(X, y)
+    np.testing.assert_allclose(often.predict_proba(X)[0], [1 / 3, 2 / 3], atol=1e-3)
 
 
 @pytest.mark.parametrize("pixels", [False, True])

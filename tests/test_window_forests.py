@@ -86,6 +86,19 @@ def test_a_window_forest_is_a_forest_on_copied_windows_without_bags():
     assert np.array_equal(forest.predict_proba(copies), same.predict_proba(copies))
 
 
+def test_large_nodes_of_windows_are_searched_on_part_of_them(monkeypatch):
+    X, _ = images(60)
+    y = np.random.default_rng(0).integers(0, 3, 60)
+    grid = window_grid((5, 4), 2, 2, 1)
+    features = []
+    for searched in (10**6, 20):
+        monkeypatch.setattr("deepforest.forest_base.WINDOWS_SEARCHED", searched)
+        forest = HistForestClassifier(3, random_state=0)
+        forest._fit_windows(coded(X, grid), y, None, 10**6)
+        features.append(forest.trees_.feature)
+    assert not np.array_equal(*features)
+
+
 @pytest.mark.parametrize("rule", ["min_samples_leaf", "min_samples_split"])
 @pytest.mark.parametrize("weighted", [False, True])
 def test_shares_of_the_rows_are_shares_of_the_windows_that_are_learnt_from(rule, weighted):

@@ -54,7 +54,8 @@ def class_bag(
         small = np.empty(base.size, SMALL_ROW)
         small["base"], small["y"], small["weight"] = base, y, weight
         return small.view(np.uint64), None
-    # Squares of very large or small sums are no numbers of float32. Only ratios of weights count.
+    # Squares of very large or small sums are no numbers of float32. Only ratios of weights count,
+    # but for counts, which are not that large.
     exponent = np.round(np.log2(weight.mean()))
     if weight.dtype.kind == "f" and abs(exponent) > 10:
         weight = weight * 2.0**-exponent

@@ -157,7 +157,7 @@ def put_in_ranges(table: Table, block: Block, n: int, in_ranges: bool) -> bool:
     any_range = False
     for k in range(LANES):
         whole, width = np.int64(block.high[k]) - np.int64(block.low[k]), 0
-        if in_ranges and table.is_pixel[block.feature[k]]:
+        if in_ranges and table.has_ranges[block.feature[k]]:
             while whole >> width >= RANGES:
                 width += 1
         block.width[k] = width

@@ -32,12 +32,12 @@ class Table(NamedTuple):
     near_rows: int  # nodes of fewer rows read `near`
     keeps_missing: NDArray[np.bool_]  # (n_features,) code 255 means missing
     is_categorical: NDArray[np.bool_]  # (n_features,)
-    is_pixel: NDArray[np.bool_]  # (n_features,) see `cuts.put_in_ranges`; none means missing
+    has_ranges: NDArray[np.bool_]  # (n_features,) see `cuts.put_in_ranges`; no code means missing
     any_kinds: bool  # whether any feature keeps missing values or is categorical
 
 
 class Bag(NamedTuple):
-    """The rows that one tree for real targets sees; one for classes has `class_rows.ROW`."""
+    """The rows that one tree for real targets sees; for classes see `class_rows.class_bag`."""
 
     base: NDArray[np.int32]  # (rows,) base address of the row
     y: NDArray[np.float64]  # (rows, K) targets

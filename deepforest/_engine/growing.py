@@ -70,6 +70,7 @@ def search_classes(
     n_groups: int,
     are_counts: bool,
     rules: Rules,
+    min_leaf: int,
     features: NDArray[np.int32],
     n_constant: int,
     block: Block,
@@ -82,7 +83,7 @@ def search_classes(
 
     ``features`` is a permutation whose first ``n_constant`` entries are constant in this node.
     """
-    n, min_leaf = node.starts[n_groups], rules.min_samples_leaf
+    n = node.starts[n_groups]
     total_weight = 0.0
     for g in range(n_groups):
         total_weight += node.total[g]
@@ -149,9 +150,9 @@ def grow_nodes(
         node_purity = purity(totals, n_groups)
         if parent_feature >= 0:
             importances[parent_feature] += node_purity
-        split.feature[0] = -1
+        n_left, min_leaf = 0, rules.min_samples_leaf
         if depth < rules.max_depth and n >= rules.min_samples_split:
-            step = n // rules.most_searched
+            step = max(1, n // rules.most_searched)
             while True:
                 if step > 1:
                     thin_out(node_rows, n_groups, step)
@@ -161,6 +162,7 @@ def grow_nodes(
                     n_groups,
                     are_counts,
                     rules,
+                    (min_leaf + step - 1) // step,
                     features,
                     n_constant,
                     block,
@@ -169,23 +171,25 @@ def grow_nodes(
                     split,
                     state,
                 )
-                if step <= 1:
-                    n_constant = known
-                    break
-                # Of all rows again: what is constant in some of them need not be so in all.
-                load_classes(table, rows, bag, start, end, node_rows, totals)
-                if split.feature[0] >= 0:
+                if step > 1:
+                    # All rows again. What is constant in some of them need not be so in all.
+                    load_classes(table, rows, bag, start, end, node_rows, totals)
                     split.lane[0] = -1
+                else:
+                    n_constant = known
+                if split.feature[0] >= 0:
+                    n_left = choose_sides(table, node_rows.address, n, block, split, goes_left)
+                if step == 1 or min(n_left, n - n_left) >= min_leaf:
                     break
                 step = 1
         feature = split.feature[0]
-        if feature < 0:
+        # Searches count rows in float32, exact up to 2^24: a side may have too few after all.
+        if min(n_left, n - n_left) < min_leaf:
             write_leaf(nodes, node, ~n_mixed)
             nodes.mixed[n_mixed, 0] = start
             nodes.mixed[n_mixed, 1] = end
             n_mixed += 1
             continue
-        n_left = choose_sides(table, node_rows.address, n, block, split, goes_left)
         divide(rows, start, end, goes_left, buffer)
         importances[feature] -= node_purity
         n_left_sets = write_split(

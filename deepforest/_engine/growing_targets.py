@@ -160,14 +160,16 @@ def grow_target_nodes(
                 split,
                 state,
             )
-        feature = split.feature[0]
-        if feature < 0:
+        feature, n_left = split.feature[0], 0
+        if feature >= 0:
+            n_left = choose_sides(table, node_rows.address, n, block, split, goes_left)
+        # As in ``growing.grow_nodes``.
+        if min(n_left, n - n_left) < rules.min_samples_leaf:
             write_leaf(nodes, node, ~n_leaves)
             for k in range(1, total.size):
                 leaf_values[n_leaves, k - 1] = total[k] / total[0]
             n_leaves += 1
             continue
-        n_left = choose_sides(table, node_rows.address, n, block, split, goes_left)
         divide(rows, start, end, goes_left, buffer)
         importances[feature] -= node_purity
         n_left_sets = write_split(

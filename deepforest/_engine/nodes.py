@@ -54,8 +54,7 @@ STACK_FIELDS = 6
 
 def most_leaves(n_rows: int, min_samples_leaf: int) -> int:
     """Return how many leaves a tree has at most."""
-    # Rows on a side are counted in float32, exact up to 2^24.
-    return n_rows if n_rows > 2**24 else max(1, n_rows // min_samples_leaf)
+    return max(1, n_rows // min_samples_leaf)
 
 
 def make_nodes(n_leaves: int, n_features: int, any_sets: bool) -> Nodes:
