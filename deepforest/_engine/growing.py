@@ -52,6 +52,10 @@ from deepforest._engine.splitting import (
 )
 
 
+# A side of fewer rows of those that are searched says too little of the others.
+LEAST_SEEN = 10
+
+
 class Rules(NamedTuple):
     """When and how nodes are split."""
 
@@ -162,7 +166,7 @@ def grow_nodes(
                     n_groups,
                     are_counts,
                     rules,
-                    (min_leaf + step - 1) // step,
+                    max((min_leaf + step - 1) // step, min(min_leaf, LEAST_SEEN)),
                     features,
                     n_constant,
                     block,
