@@ -142,12 +142,10 @@ def test_large_nodes_of_windows_are_searched_on_some_rows(data, most_searched, m
         assert min_leaf <= goes_left[rows].sum() <= len(rows) - min_leaf
         if not is_categorical.any():
             # The best for some rows, or for all if it leaves a side of these too small.
+            of_some = max(-(-min_leaf // step), min(min_leaf, 10))
             found = [
                 (naive.split_score(goes_left[some], y[some], weight[some], n_classes), best)
-                for some, least in (
-                    (rows[::step], max(-(-min_leaf // step), min(min_leaf, 10))),
-                    (rows, min_leaf),
-                )
+                for some, least in ((rows[::step], of_some), (rows, min_leaf))
                 if (best := best_on(some, least)) is not None
             ]
             assert any(score == pytest.approx(best, rel=1e-6) for score, best in found)

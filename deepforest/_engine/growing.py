@@ -51,7 +51,6 @@ from deepforest._engine.splitting import (
     random_splits_classes,
 )
 
-
 # A side of fewer rows of those that are searched says too little of the others.
 LEAST_SEEN = 10
 
