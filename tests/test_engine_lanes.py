@@ -6,6 +6,7 @@ from hypothesis.extra.numpy import arrays
 from numba import njit
 
 from deepforest._engine.lanes import (
+    as_bytes,
     as_floats,
     bits,
     fill,
@@ -15,10 +16,12 @@ from deepforest._engine.lanes import (
     largest,
     load,
     load_many,
+    low_halves,
     lowest_bit,
     repeated,
     smaller,
     store,
+    summed,
     where,
 )
 
@@ -58,6 +61,17 @@ def on_many(a, b, start, out):
 def as_real(a, b, start, out):
     store(out, 0, as_floats(load(a, start)))
     return lowest_bit(b[0])
+
+
+@njit
+def apart(numbers, start, integers, floats, codes):
+    x = load(numbers, start)
+    low = low_halves(x)
+    store(integers, 0, low * np.int32(3))
+    store(integers, 8, low_halves(x >> np.uint64(48)))
+    store(floats, 0, as_floats(low))
+    store(codes, 0, as_bytes(numbers[start]))
+    return summed(x >> np.uint64(3))
 
 
 def assert_same(function, *arguments):
@@ -103,3 +117,15 @@ def test_bytes_become_floats_and_bits_are_found(a, bit_set):
     assert as_real(a, b, 3, out) == as_real.py_func(a, b, 3, out.copy())
     assert bit_set >> as_real(a, b, 3, out) & 1 == 1
     assert out.tolist() == a[3:11].tolist()
+
+
+@given(arrays(np.uint64, 20), st.integers(0, 12))
+@settings(deadline=None)
+def test_numbers_of_64_bits_come_apart(numbers, start):
+    out = [
+        (np.zeros(16, np.int32), np.zeros(8, np.float32), np.zeros(8, np.uint8)) for _ in range(2)
+    ]
+    assert apart(numbers, start, *out[0]) == apart.py_func(numbers, start, *out[1])
+    for compiled, plain in zip(*out, strict=True):
+        assert np.array_equal(compiled, plain)
+    assert out[0][2].tobytes() == int(numbers[start]).to_bytes(8, "little")

@@ -156,21 +156,31 @@ def gather_codes(table: Table, address: NDArray[np.int32], n: int, m: int, block
         f = block.feature[k]
         block.offset[k] = np.int64(f) if near else table.offset[f]
     o = block.offset
-    low, high = fill(np.uint8(255)), fill(np.uint8(0))
     if m <= 4:
-        four = (o[0], o[1], o[2], o[3])
-        for i in range(np.uint64(n)):
-            row = gather(flat, address[i], four)
-            store(block.codes, i * WIDE, row)
-            low, high = smaller(low, row), larger(high, row)
+        low, high = read_codes(flat, address, n, (o[0], o[1], o[2], o[3]), block.codes)
     else:
-        eight = (o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7])
-        for i in range(np.uint64(n)):
-            row = gather(flat, address[i], eight)
-            store(block.codes, i * WIDE, row)
-            low, high = smaller(low, row), larger(high, row)
+        low, high = read_codes(
+            flat, address, n, (o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7]), block.codes
+        )
     store(block.low, 0, low)
     store(block.high, 0, high)
+
+
+@njit(**KERNEL)
+def read_codes(
+    flat: NDArray[np.uint8],
+    address: NDArray[np.int32],
+    n: int,
+    offsets: tuple[int, ...],
+    codes: NDArray[np.uint8],
+) -> tuple[Any, Any]:
+    """Write into ``codes`` those of each row side by side; return the smallest and the largest."""
+    low, high = fill(np.uint8(255)), fill(np.uint8(0))
+    for i in range(np.uint64(n)):
+        row = gather(flat, address[i], offsets)
+        store(codes, i * WIDE, row)
+        low, high = smaller(low, row), larger(high, row)
+    return low, high
 
 
 @njit(**KERNEL)

@@ -14,7 +14,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from deepforest._engine.dividing import Table
-from deepforest._engine.lanes import padded
+from deepforest._engine.lanes import WIDE, as_floats, fill, load, low_halves, padded, store, summed
 from deepforest._engine.random import INLINED, ONCE
 
 
@@ -36,16 +36,17 @@ ROW = np.dtype([("base", np.int32), ("weight", np.float32), ("y", np.int32)])
 SMALL_ROW = np.dtype([("base", "<i4"), ("y", "<u2"), ("weight", "<u2")])
 LOW_16, LOW_32 = np.uint64(2**16 - 1), np.uint64(2**32 - 1)
 U32, U48 = np.uint64(32), np.uint64(48)
+ONE, LAST = np.uint64(1), WIDE - np.uint64(1)
 
 
 def class_bag(
     base: NDArray[np.int32], y: NDArray[np.int32], weight: NDArray[Any]
-) -> tuple[NDArray[Any], NDArray[Any] | None]:
+) -> tuple[NDArray[np.uint64], NDArray[Any] | None]:
     """Return rows, given one class after the other, as `row_at` reads them.
 
     Returns
     -------
-    rows : array of uint64 or int32, shape (n,)
+    rows : array of uint64, shape (n,)
         What is moved when nodes are divided: the rows themselves, or their numbers in ``bag``.
     bag : array of dtype ``ROW``, shape (n,), or None
         None where weights are whole numbers of 16 bits.
@@ -61,23 +62,23 @@ def class_bag(
         weight = weight * 2.0**-exponent
     bag = np.empty(base.size, ROW)
     bag["base"], bag["weight"], bag["y"] = base, weight, y
-    return np.arange(base.size, dtype=np.int32), bag
+    return np.arange(base.size, dtype=np.uint64), bag
 
 
 @njit(**INLINED)
-def row_at(rows: NDArray[Any], bag: Any, i: Any) -> tuple[Any, Any, Any]:
+def row_at(rows: NDArray[np.uint64], bag: Any, i: Any) -> tuple[Any, Any, Any]:
     """Return the base address, weight and class of a row of a bag."""
     if bag is None:
         small = rows[i]
         return np.int32(small & LOW_32), np.int64(small >> U48), np.int32((small >> U32) & LOW_16)
-    row = bag[np.uint64(rows[i])]
+    row = bag[rows[i]]
     return row["base"], row["weight"], row["y"]
 
 
 @njit(**INLINED)
 def load_classes(
     table: Table,
-    rows: NDArray[Any],
+    rows: NDArray[np.uint64],
     bag: Any,
     start: int,
     end: int,
@@ -88,10 +89,11 @@ def load_classes(
 
     ``totals`` get the weight of each group, in full precision.
     """
-    first = np.uint64(start)
+    first, n, i = np.uint64(start), np.uint64(end - start), np.uint64(0)
     step = np.int32(table.near_step if end - start < table.near_rows else 1)
-    label, g, total = np.int32(-1), 0, 0
-    for i in range(np.uint64(end - start)):
+    label, g, total, none = np.int32(-1), 0, 0, fill(np.uint64(0))
+    of_eights = none
+    while i < n:
         base, weight, y = row_at(rows, bag, first + i)
         node.address[i] = base * step
         node.weight[i] = weight
@@ -99,11 +101,21 @@ def load_classes(
             label = y
             node.starts[g] = i
             if g > 0:
-                totals[g - 1] = total
+                totals[g - 1] = total + summed(of_eights)
             g += 1
-            total = 0
+            total, of_eights = 0, none
         total += weight
-    totals[g - 1] = total
+        i += ONE
+        if bag is None:
+            # Eight at a time, as long as the last of them is of this class.
+            while i + WIDE <= n and row_at(rows, bag, first + i + LAST)[2] == label:
+                eight = load(rows, first + i)
+                weights = eight >> U48
+                store(node.address, i, low_halves(eight) * step)
+                store(node.weight, i, as_floats(low_halves(weights)))
+                of_eights = of_eights + weights
+                i += WIDE
+    totals[g - 1] = total + summed(of_eights)
     node.starts[g] = end - start
     for k in range(padded(g)):
         node.total[k] = totals[k] if k < g else 0.0
@@ -111,22 +123,24 @@ def load_classes(
 
 
 @njit(**ONCE)
-def thin_out(node: Node, n_groups: int, step: int) -> None:
-    """Keep every ``step``-th row of the node at hand.
+def thin_out(node: Node, n_groups: int, step: int, some: Node) -> None:
+    """Make every ``step``-th row of the node at hand the rows of ``some``.
 
     For windows: the address of a table's row depends on how many rows a node has.
     """
     kept = 0
     for g in range(n_groups):
         row, total = kept * step, np.float32(0)
-        node.starts[g] = kept
+        some.starts[g] = kept
         while row < node.starts[g + 1]:
-            node.address[kept], node.weight[kept] = node.address[row], node.weight[row]
-            total += node.weight[kept]
+            some.address[kept], some.weight[kept] = node.address[row], node.weight[row]
+            total += node.weight[row]
             kept += 1
             row += step
-        node.total[g] = total
-    node.starts[n_groups] = kept
+        some.total[g] = total
+    some.starts[n_groups] = kept
+    for k in range(n_groups, padded(n_groups)):
+        some.total[k] = 0
 
 
 @njit(**ONCE)

@@ -30,10 +30,10 @@ FEW = 32  # or all between the smallest and the largest, if these are few
 @njit(**ONCE)
 def rows_up_to(cut: Any, block: Block, n: int) -> Any:
     """Return how many rows have a code up to ``cut``, in lanes."""
-    none = fill(np.float32(0))
+    none = fill(np.int32(0))
     rows = none
     for i in range(np.uint64(n)):
-        rows = rows + where(load(block.codes, i * WIDE) <= cut, np.float32(1), none)
+        rows = rows + where(load(block.codes, i * WIDE) <= cut, np.int32(1), none)
     return rows
 
 
@@ -54,7 +54,7 @@ def allowed(cut: Any, block: Block, n: int, min_leaf: int) -> Any:
     if min_leaf == 1:
         return cut < load(block.high, 0)
     rows = rows_up_to(cut, block, n)
-    return (fill(np.float32(min_leaf)) <= rows) & (rows <= fill(np.float32(n - min_leaf)))
+    return (fill(np.int32(min_leaf)) <= rows) & (rows <= fill(np.int32(n - min_leaf)))
 
 
 @njit(**INLINED)

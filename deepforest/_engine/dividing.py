@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from deepforest._engine.categories import BIT, in_set
 from deepforest._engine.constants import MISSING
-from deepforest._engine.lanes import WIDE
+from deepforest._engine.lanes import MANY, WIDE, as_bytes, bits, fill_many, load_many, store, summed
 from deepforest._engine.random import INLINED
 
-ONE = np.uint64(1)
+ONE, SQUARE = np.uint64(1), np.uint64(MANY)
+LOWEST_BITS = np.uint64(0x0101010101010101)  # of eight bytes
 
 
 class Table(NamedTuple):
@@ -92,8 +93,15 @@ def choose_sides(
     if not is_categorical and not table.keeps_missing[feature]:
         if split.lane[0] >= 0:
             lane = np.uint64(split.lane[0])
-            cut = (code - block.first[lane]) >> block.width[lane]
-            for i in range(np.uint64(n)):
+            cut = np.uint8((code - block.first[lane]) >> block.width[lane])
+            cuts, eights = fill_many(cut), np.uint64(n) // WIDE
+            for e in range(eights):
+                # Of the 64 codes of eight rows, one bit in each byte is about this lane.
+                below = bits(load_many(block.codes, e * SQUARE) <= cuts)
+                sides = as_bytes((below >> lane) & LOWEST_BITS)
+                store(goes_left, e * WIDE, sides)
+                n_left += np.int64(summed(sides))
+            for i in range(eights * WIDE, np.uint64(n)):
                 left = block.codes[i * WIDE + lane] <= cut
                 goes_left[i] = left
                 n_left += left

@@ -21,7 +21,14 @@ from deepforest._engine.block import (
     take_best,
 )
 from deepforest._engine.categories import Ranking, make_ranking
-from deepforest._engine.class_rows import Node, load_classes, purity, row_at, thin_out, weights_fit
+from deepforest._engine.class_rows import (
+    Node,
+    load_classes,
+    purity,
+    row_at,
+    thin_out,
+    weights_fit,
+)
 from deepforest._engine.constants import NO_SPLIT
 from deepforest._engine.counting import Cells, make_cells
 from deepforest._engine.dividing import (
@@ -115,19 +122,20 @@ def search_classes(
 @njit(**KERNEL)
 def grow_nodes(
     table: Table,
-    rows: NDArray[Any],
+    rows: NDArray[np.uint64],
     bag: Any,
     are_counts: bool,
     rules: Rules,
     features: NDArray[np.int32],
     node_rows: Node,
+    some_rows: Node,
     totals: NDArray[np.float64],
     block: Block,
     ranking: Ranking,
     cells: Cells,
     split: Split,
     goes_left: NDArray[np.uint8],
-    buffer: NDArray[Any],
+    buffer: NDArray[np.uint64],
     nodes: Nodes,
     state: RandomState,
 ) -> tuple[int, int, int]:
@@ -157,11 +165,13 @@ def grow_nodes(
         if depth < rules.max_depth and n >= rules.min_samples_split:
             step = max(1, n // rules.most_searched)
             while True:
+                searched = node_rows
                 if step > 1:
-                    thin_out(node_rows, n_groups, step)
+                    thin_out(node_rows, n_groups, step, some_rows)
+                    searched = some_rows
                 known = search_classes(
                     table,
-                    node_rows,
+                    searched,
                     n_groups,
                     are_counts,
                     rules,
@@ -174,12 +184,10 @@ def grow_nodes(
                     split,
                     state,
                 )
-                if step > 1:
-                    # All rows again. What is constant in some of them need not be so in all.
-                    load_classes(table, rows, bag, start, end, node_rows, totals)
-                    split.lane[0] = -1
+                if step == 1:
+                    n_constant = known  # what is constant in some rows need not be so in all
                 else:
-                    n_constant = known
+                    split.lane[0] = -1  # the block has the codes of some rows
                 if split.feature[0] >= 0:
                     n_left = choose_sides(table, node_rows.address, n, block, split, goes_left)
                 if step == 1 or min(n_left, n - n_left) >= min_leaf:
@@ -208,7 +216,7 @@ def grow_nodes(
 
 @njit(**KERNEL)
 def fill_leaves(
-    rows: NDArray[Any],
+    rows: NDArray[np.uint64],
     bag: Any,
     mixed: NDArray[np.int32],
     totals: NDArray[np.float64],
@@ -231,9 +239,21 @@ def fill_leaves(
             leaf_values[leaf, k] = totals[k] * scale + half
 
 
+def make_node(n_rows: int, n_classes: int) -> Node:
+    """Return room for the rows of any node of up to ``n_rows`` rows."""
+    return Node(
+        np.empty(n_rows, np.int32),
+        np.empty(n_rows, np.float32),
+        np.empty(n_classes + 1, np.int32),
+        np.zeros(padded(n_classes), np.float32),
+        np.empty(MOST_TOGETHER, np.uint8),
+        np.empty(n_classes * MANY, np.uint8),
+    )
+
+
 def grow_classes(
     table: Table,
-    rows: NDArray[Any],
+    rows: NDArray[np.uint64],
     bag: NDArray[Any] | None,
     n_classes: int,
     are_counts: bool,
@@ -248,16 +268,10 @@ def grow_classes(
     """
     state = tree_state(seed, 2 * tree_number + 1)
     n_rows = rows.size
-    node_rows = Node(
-        np.empty(n_rows, np.int32),
-        np.empty(n_rows, np.float32),
-        np.empty(n_classes + 1, np.int32),
-        np.zeros(padded(n_classes), np.float32),
-        np.empty(MOST_TOGETHER, np.uint8),
-        np.empty(n_classes * MANY, np.uint8),
-    )
     totals = np.empty(n_classes, np.float64)
     n_leaves = most_leaves(n_rows, rules.min_samples_leaf)
+    # Fewer rows than this are searched where not all are.
+    n_some = 2 * rules.most_searched if n_rows >= 2 * rules.most_searched else 0
     nodes = make_nodes(n_leaves, table.offset.size, table.is_categorical.any())
     n_nodes, n_mixed, n_left_sets = grow_nodes(
         table,
@@ -266,7 +280,8 @@ def grow_classes(
         are_counts,
         rules,
         np.arange(table.offset.size, dtype=np.int32),
-        node_rows,
+        make_node(n_rows, n_classes),
+        make_node(n_some, n_classes),
         totals,
         make_block(n_rows, np.float32),
         make_ranking(n_classes, np.float32),

@@ -22,7 +22,7 @@ WIDE = np.uint64(LANES)  # for the products with unsigned row numbers
 MANY = LANES * LANES  # bytes of the widest registers; elsewhere they are so many narrower ones
 
 # Products may be fused with sums, as in numba's other code of the engine.
-FLAGS = ("contract", "nsz")
+FLAGS = ("contract",)
 
 
 @njit(nogil=True, cache=True)
@@ -61,14 +61,24 @@ def repeated(lanes: NDArray[Any]) -> NDArray[Any]:
     return np.tile(lanes, LANES)
 
 
-def as_floats(lanes: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return numbers of a byte as float32."""
+def as_floats(lanes: NDArray[Any]) -> NDArray[np.float32]:
+    """Return whole numbers as float32."""
     return lanes.astype(np.float32)
+
+
+def low_halves(lanes: NDArray[np.uint64]) -> NDArray[np.int32]:
+    """Return the lower 32 bits of numbers of 64."""
+    return lanes.astype(np.int32)
 
 
 def bits(mask: NDArray[np.bool_]) -> Any:
     """Return 64 truth values as the bits of one number, the first the lowest."""
     return np.packbits(mask, bitorder="little").view(np.uint64)[0]
+
+
+def as_bytes(x: Any) -> NDArray[np.uint8]:
+    """Return the bytes of a number of 64 bits, the lowest first."""
+    return np.array([x], np.uint64).view(np.uint8)
 
 
 def lowest_bit(x: Any) -> int:
@@ -103,6 +113,11 @@ def larger(a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
 def largest(a: NDArray[Any]) -> Any:
     """Return the largest of eight real numbers."""
     return a.max()
+
+
+def summed(a: NDArray[Any]) -> Any:
+    """Return the sum of eight numbers."""
+    return a.sum()
 
 
 class LanesType(types.Type):
@@ -173,11 +188,14 @@ _typed(fill, lambda x: LanesType(x))
 _typed(fill_many, lambda x: LanesType(x, MANY))
 _typed(repeated, lambda lanes: LanesType(lanes.dtype, MANY))
 _typed(bits, lambda mask: types.uint64)
+_typed(as_bytes, lambda x: LanesType(types.uint8) if x == types.uint64 else None)
 _typed(lowest_bit, lambda x: types.int64)
 _typed(as_floats, lambda lanes: LanesType(types.float32))
+_typed(low_halves, lambda lanes: LanesType(types.int32))
 _typed(gather, lambda flat, base, offsets: LanesType(flat.dtype) if _is_flat(flat) else None)
 _typed(where, lambda mask, a, b: b)
 _typed(largest, lambda a: a.dtype)
+_typed(summed, lambda a: a.dtype)
 
 
 @lower_builtin(load, types.Array, types.Integer)
@@ -211,6 +229,11 @@ def _lower_bits(context: Any, builder: Any, signature: Any, arguments: Any) -> A
     return builder.bitcast(arguments[0], ir.IntType(MANY))
 
 
+@lower_builtin(as_bytes, types.uint64)
+def _lower_as_bytes(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    return builder.bitcast(arguments[0], context.get_value_type(signature.return_type))
+
+
 @lower_builtin(lowest_bit, types.uint64)
 def _lower_lowest_bit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
     return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 0))
@@ -218,7 +241,13 @@ def _lower_lowest_bit(context: Any, builder: Any, signature: Any, arguments: Any
 
 @lower_builtin(as_floats, LanesType)
 def _lower_as_floats(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-    return builder.uitofp(arguments[0], context.get_value_type(signature.return_type))
+    cast = builder.sitofp if signature.args[0].dtype.signed else builder.uitofp
+    return cast(arguments[0], context.get_value_type(signature.return_type))
+
+
+@lower_builtin(low_halves, LanesType)
+def _lower_low_halves(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    return builder.trunc(arguments[0], context.get_value_type(signature.return_type))
 
 
 @lower_builtin(gather, types.Array, types.Integer, types.UniTuple)
@@ -243,14 +272,25 @@ def _lower_where(context: Any, builder: Any, signature: Any, arguments: Any) -> 
     return builder.select(mask, a, b)
 
 
-@lower_builtin(largest, LanesType)
-def _lower_largest(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-    # The larger of each pair of halves, until one number is left.
-    lanes = arguments[0]
+def _folded(builder: Any, lanes: Any, of_two: Callable[[Any, Any], Any]) -> Any:
+    """Return what is left of eight numbers when two halves become one three times."""
     for half in (4, 2, 1):
         other = _shuffled(builder, lanes, [(k + half) % LANES for k in range(LANES)])
-        lanes = builder.select(builder.fcmp_ordered(">", lanes, other), lanes, other)
+        lanes = of_two(lanes, other)
     return builder.extract_element(lanes, ir.Constant(ir.IntType(32), 0))
+
+
+@lower_builtin(largest, LanesType)
+def _lower_largest(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    def larger_one(a: Any, b: Any) -> Any:
+        return builder.select(builder.fcmp_ordered(">", a, b), a, b)
+
+    return _folded(builder, arguments[0], larger_one)
+
+
+@lower_builtin(summed, LanesType)
+def _lower_summed(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    return _folded(builder, arguments[0], builder.add)
 
 
 def _give_arithmetic(sign: Any, of_floats: str, of_codes: str) -> None:

@@ -277,18 +277,18 @@ def add_leaves(
     With ``holds_counts`` the row is divided by its sum.
     """
     for i in range(rows.size):
-        k = leaf[leaves[i]]
+        k, row = leaf[leaves[i]], np.uint64(rows[i])
         if k >= 0:
-            out[rows[i], k] += 1.0
+            out[row, k] += 1.0
         else:
-            scale = 1.0
+            mixed, scale = np.uint64(~k), 1.0
             if holds_counts:
-                total = 0.0
+                total = 0
                 for c in range(out.shape[1]):
-                    total += leaf_values[~k, c]
+                    total += leaf_values[mixed, c]
                 scale = 1.0 / total
             for c in range(out.shape[1]):
-                out[rows[i], c] += leaf_values[~k, c] * scale
+                out[row, c] += leaf_values[mixed, c] * scale
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
