@@ -145,7 +145,7 @@ def draw_windows(
     present: NDArray[np.bool_] | None,
     max_windows: int,
     seed: int | tuple[int, int],
-) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+) -> tuple[NDArray[np.integer[Any]], NDArray[np.integer[Any]]]:
     """Return at most ``max_windows`` windows of some arrays, in the order of the arrays.
 
     Parameters
@@ -185,7 +185,7 @@ def draw_windows(
     return np.concatenate(places), np.concatenate(numbers)
 
 
-def draw_distinct(n: int, n_draws: int, seed: int | tuple[int, int]) -> NDArray[np.intp]:
+def draw_distinct(n: int, n_draws: int, seed: int | tuple[int, int]) -> NDArray[np.integer[Any]]:
     """Return ``n_draws`` distinct numbers below ``n``, ascending; all where there are no more.
 
     All subsets of that size are equally likely. Takes at most about 20 bytes a draw.
