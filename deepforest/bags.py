@@ -131,7 +131,7 @@ def rows_of_windows(
             arrays, n_windows, windows.present, max_windows, (seed, number)
         )
         # Windows come array by array: repeating is faster than looking up.
-        drawn = np.diff(np.searchsorted(place, np.arange(len(arrays) + 1)))
+        drawn = np.diff(np.searchsorted(place, np.arange(len(arrays) + 1, dtype=place.dtype)))
         base = np.repeat(arrays * np.int32(n_values), drawn)
         base += np.take(windows.base.astype(np.int32), window)
         return TreeRows(base, *(np.repeat(x[arrays], drawn, axis=0) for x in (y, counts)))

@@ -19,6 +19,9 @@ Size = int | float | tuple[int | float, ...]
 PoolMethod = Literal["mean", "max"]
 POOL_METHODS = ("mean", "max")
 
+# Blocks of so many positions are pooled position by position.
+MOST_SLICED = 4
+
 
 class WindowGrid(NamedTuple):
     """Where the windows of one grain lie in an instance."""
@@ -175,7 +178,10 @@ def present_windows(arrays: NDArray[Any], grid: WindowGrid) -> NDArray[np.bool_]
 
 
 def gather_windows(
-    flat: NDArray[Any], grid: WindowGrid, instances: NDArray[np.intp], positions: NDArray[np.intp]
+    flat: NDArray[Any],
+    grid: WindowGrid,
+    instances: NDArray[np.integer[Any]],
+    positions: NDArray[np.integer[Any]],
 ) -> NDArray[Any]:
     """Return a copy (w, F) of some windows: number `positions[i]` of instance `instances[i]`.
 
@@ -218,13 +224,16 @@ def pool_positions(
 def _over_blocks(function: np.ufunc, values: NDArray[Any], pool: tuple[int, ...]) -> NDArray[Any]:
     """Return values (n, *positions, K) reduced over blocks of positions."""
     for axis, size in enumerate(pool, start=1):
-        # The k-th positions of all blocks together: an eighth of the time of `reduceat`.
-        by_position = np.moveaxis(values, axis, 0)
-        reduced = by_position[::size].copy()
-        for k in range(1, size):
-            kth = by_position[k::size]
-            function(reduced[: len(kth)], kth, out=reduced[: len(kth)])
-        values = np.moveaxis(reduced, 0, axis)
+        if size > MOST_SLICED:
+            values = function.reduceat(values, np.arange(0, values.shape[axis], size), axis=axis)
+        elif size > 1:
+            # The k-th positions of all blocks together: 2 x 2 takes an eighth of the time so.
+            by_position = np.moveaxis(values, axis, 0)
+            reduced = by_position[::size].copy()
+            for k in range(1, size):
+                kth = by_position[k::size]
+                function(reduced[: len(kth)], kth, out=reduced[: len(kth)])
+            values = np.moveaxis(reduced, 0, axis)
     return values
 
 

@@ -66,9 +66,10 @@ def as_real(a, b, start, out):
 @njit
 def apart(numbers, start, integers, floats, codes):
     x = load(numbers, start)
-    low = low_halves(x)
+    low, highest = low_halves(x), low_halves(x >> np.uint64(48))
     store(integers, 0, low * np.int32(3))
-    store(integers, 8, low_halves(x >> np.uint64(48)))
+    store(integers, 8, highest)
+    store(integers, 16, where(low < highest, low, highest))
     store(floats, 0, as_floats(low))
     store(codes, 0, as_bytes(numbers[start]))
     return summed(x >> np.uint64(3))
@@ -123,7 +124,7 @@ def test_bytes_become_floats_and_bits_are_found(a, bit_set):
 @settings(deadline=None)
 def test_numbers_of_64_bits_come_apart(numbers, start):
     out = [
-        (np.zeros(16, np.int32), np.zeros(8, np.float32), np.zeros(8, np.uint8)) for _ in range(2)
+        (np.zeros(24, np.int32), np.zeros(8, np.float32), np.zeros(8, np.uint8)) for _ in range(2)
     ]
     assert apart(numbers, start, *out[0]) == apart.py_func(numbers, start, *out[1])
     for compiled, plain in zip(*out, strict=True):

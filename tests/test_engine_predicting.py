@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from deepforest._engine.predicting import add_leaves
 from deepforest.bins import Bins
 from deepforest.coding import CodedTable
 from deepforest.forest import HistForestClassifier, HistForestRegressor
@@ -34,6 +35,14 @@ def test_leaves_and_votes(seed, n, careful):
             held = tree.leaf[leaf]
             votes[i] += np.eye(3)[held] if held >= 0 else trees.leaf_outputs[~held]
     np.testing.assert_allclose(forest._predict_coded(CodedTable(rows, table.bins)), votes / 3)
+
+
+def test_counts_of_a_leaf_add_up_to_more_than_16_bits():
+    leaves, counts = np.zeros(1, np.int32), np.full((1, 2), 40_000, np.uint16)
+    for add in (add_leaves, add_leaves.py_func):
+        out = np.zeros((1, 2))
+        add(np.array([-1], np.int32), counts, True, leaves, leaves, out)
+        assert out.tolist() == [[0.5, 0.5]]
 
 
 class OneTree:

@@ -540,7 +540,15 @@ def test_lines_of_progress_only_where_they_are_asked_for(verbose, caplog):
     assert lines == ([f"{n} of 20 trees" for n in range(2, 21, 2)] if verbose else [])
 
 
-@pytest.mark.parametrize("scale", [1e-30, 1e-3, 1e5, 1e20])
+@pytest.mark.parametrize("splitter", ["best", "random"])
+def test_rows_of_hardly_any_weight_have_leaves_of_their_class(splitter):
+    X, y = np.arange(60.0)[:, None], np.arange(60) // 10
+    weight = np.where(y < 3, 1.0, 1e-60)  # less than float32 can tell from nothing
+    forest = HistForestClassifier(3, splitter=splitter, bootstrap=False, random_state=0)
+    assert np.array_equal(forest.fit(X, y, weight).predict(X), y)
+
+
+@pytest.mark.parametrize("scale", [1e-310, 1e-30, 1e-3, 1e5, 1e20])
 def test_weights_of_any_size_grow_the_same_trees(scale):
     X, y = np.arange(60.0)[:, None], (np.arange(60) > 29).astype(int)
     weight = np.random.default_rng(0).integers(1, 4, 60)

@@ -59,9 +59,10 @@ def class_bag(
     # but for counts, which are not that large.
     exponent = np.round(np.log2(weight.mean()))
     if weight.dtype.kind == "f" and abs(exponent) > 10:
-        weight = weight * 2.0**-exponent
+        weight = np.ldexp(weight, -int(exponent))
     bag = np.empty(base.size, ROW)
-    bag["base"], bag["weight"], bag["y"] = base, weight, y
+    bag["base"], bag["y"] = base, y
+    bag["weight"] = np.maximum(weight, np.finfo(np.float32).tiny)  # a leaf's is not 0
     return np.arange(base.size, dtype=np.uint64), bag
 
 

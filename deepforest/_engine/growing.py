@@ -21,14 +21,7 @@ from deepforest._engine.block import (
     take_best,
 )
 from deepforest._engine.categories import Ranking, make_ranking
-from deepforest._engine.class_rows import (
-    Node,
-    load_classes,
-    purity,
-    row_at,
-    thin_out,
-    weights_fit,
-)
+from deepforest._engine.class_rows import Node, load_classes, purity, row_at, thin_out, weights_fit
 from deepforest._engine.constants import NO_SPLIT
 from deepforest._engine.counting import Cells, make_cells
 from deepforest._engine.dividing import (
@@ -194,7 +187,7 @@ def grow_nodes(
                     break
                 step = 1
         feature = split.feature[0]
-        # Searches count rows in float32, exact up to 2^24: a side may have too few after all.
+        # Tables of codes count rows in float32, exact up to 2^24: a side may have too few.
         if min(n_left, n - n_left) < min_leaf:
             write_leaf(nodes, node, ~n_mixed)
             nodes.mixed[n_mixed, 0] = start

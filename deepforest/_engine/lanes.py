@@ -116,8 +116,8 @@ def largest(a: NDArray[Any]) -> Any:
 
 
 def summed(a: NDArray[Any]) -> Any:
-    """Return the sum of eight numbers."""
-    return a.sum()
+    """Return the sum of eight whole numbers, in their type."""
+    return a.sum(dtype=a.dtype)
 
 
 class LanesType(types.Type):
@@ -195,7 +195,7 @@ _typed(low_halves, lambda lanes: LanesType(types.int32))
 _typed(gather, lambda flat, base, offsets: LanesType(flat.dtype) if _is_flat(flat) else None)
 _typed(where, lambda mask, a, b: b)
 _typed(largest, lambda a: a.dtype)
-_typed(summed, lambda a: a.dtype)
+_typed(summed, lambda a: a.dtype if isinstance(a.dtype, types.Integer) else None)
 
 
 @lower_builtin(load, types.Array, types.Integer)
@@ -324,7 +324,8 @@ def _give_comparison(sign: Any, name: str) -> None:
     def lower(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         if isinstance(signature.args[0].dtype, types.Float):
             return builder.fcmp_ordered(name, *arguments)
-        return builder.icmp_unsigned(name, *arguments)
+        compare = builder.icmp_signed if signature.args[0].dtype.signed else builder.icmp_unsigned
+        return compare(name, *arguments)
 
     _typed(sign, result)
 

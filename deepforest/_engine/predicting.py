@@ -283,7 +283,7 @@ def add_leaves(
         else:
             mixed, scale = np.uint64(~k), 1.0
             if holds_counts:
-                total = 0
+                total = np.int64(0)
                 for c in range(out.shape[1]):
                     total += leaf_values[mixed, c]
                 scale = 1.0 / total
