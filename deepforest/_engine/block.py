@@ -12,6 +12,7 @@ from deepforest._engine.dividing import Split, Table
 from deepforest._engine.lanes import (
     LANES,
     MANY,
+    ONE,
     WIDE,
     bits,
     fill,
@@ -25,7 +26,7 @@ from deepforest._engine.lanes import (
 )
 from deepforest._engine.random import INLINED, KERNEL, ONCE, RandomState, random_below
 
-NO_BITS, ONE = np.uint64(0), np.uint64(1)
+NO_BITS = np.uint64(0)
 
 # How far the draw of a node's features has come: constants known, those of the constants known
 # before that may still be drawn, where the features begin that were drawn, how many were, whether

@@ -14,8 +14,18 @@ from numba import njit
 from numpy.typing import NDArray
 
 from deepforest._engine.dividing import Table
-from deepforest._engine.lanes import WIDE, as_floats, fill, load, low_halves, padded, store, summed
-from deepforest._engine.random import INLINED, ONCE
+from deepforest._engine.lanes import (
+    ONE,
+    WIDE,
+    as_floats,
+    fill,
+    load,
+    low_halves,
+    padded,
+    store,
+    summed,
+)
+from deepforest._engine.random import INLINED, ONCE, U32
 
 
 class Node(NamedTuple):
@@ -35,8 +45,7 @@ ROW = np.dtype([("base", np.int32), ("weight", np.float32), ("y", np.int32)])
 # The same in 64 bits, which move from node to node, where weights are whole. See `row_at`.
 SMALL_ROW = np.dtype([("base", "<i4"), ("y", "<u2"), ("weight", "<u2")])
 LOW_16, LOW_32 = np.uint64(2**16 - 1), np.uint64(2**32 - 1)
-U32, U48 = np.uint64(32), np.uint64(48)
-ONE, LAST = np.uint64(1), WIDE - np.uint64(1)
+U48, LAST = np.uint64(48), WIDE - ONE
 
 
 def class_bag(

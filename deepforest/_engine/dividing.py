@@ -10,10 +10,20 @@ from numpy.typing import NDArray
 
 from deepforest._engine.categories import BIT, in_set
 from deepforest._engine.constants import MISSING
-from deepforest._engine.lanes import MANY, WIDE, as_bytes, bits, fill_many, load_many, store, summed
+from deepforest._engine.lanes import (
+    MANY,
+    ONE,
+    WIDE,
+    as_bytes,
+    bits,
+    fill_many,
+    load_many,
+    store,
+    summed,
+)
 from deepforest._engine.random import INLINED
 
-ONE, SQUARE = np.uint64(1), np.uint64(MANY)
+SQUARE = np.uint64(MANY)
 LOWEST_BITS = np.uint64(0x0101010101010101)  # of eight bytes
 
 

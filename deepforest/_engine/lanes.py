@@ -18,7 +18,8 @@ from numba.extending import lower_builtin, models, register_model, type_callable
 from numpy.typing import NDArray
 
 LANES = 8
-WIDE = np.uint64(LANES)  # for the products with unsigned row numbers
+# For reckoning with unsigned row numbers.
+ONE, WIDE = np.uint64(1), np.uint64(LANES)
 MANY = LANES * LANES  # bytes of the widest registers; elsewhere they are so many narrower ones
 
 # Products may be fused with sums, as in numba's other code of the engine.
