@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from deepforest._validation import unchanged_on_error
 from deepforest.bins import categorical_mask, check_max_bins, find_bins
 from deepforest.saving import SaveMixin
 
@@ -70,12 +71,13 @@ class Binner(SaveMixin, OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             If ``max_bins`` is not an integer from 2 to 255, or ``categorical_features`` names a
             feature that is not there.
         """
-        check_max_bins(self.max_bins)
-        values: NDArray[np.float32] = validate_data(
-            self, X, dtype=np.float32, ensure_all_finite="allow-nan"
-        )
-        mask = categorical_mask(self.categorical_features, values.shape[1])
-        self._bins = find_bins(values, self.max_bins, mask)
+        with unchanged_on_error(self):
+            check_max_bins(self.max_bins)
+            values: NDArray[np.float32] = validate_data(
+                self, X, dtype=np.float32, ensure_all_finite="allow-nan"
+            )
+            mask = categorical_mask(self.categorical_features, values.shape[1])
+            self._bins = find_bins(values, self.max_bins, mask)
         return self
 
     def transform(self, X: ArrayLike) -> NDArray[np.uint8]:

@@ -123,7 +123,8 @@ class CascadeForestBase(SaveMixin, NamedEstimatorsMixin, BaseEstimator):
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Only regression takes several outputs.
         sample_weight : array-like of shape (n_samples,), optional
-            Weights of zero or more.
+            Weights of zero or more. Where their mean is below 1, as where they sum to 1,
+            only their ratios count.
         X_val : array-like of shape (n_val, n_features), optional
             Rows that no layer is trained on. Where they are given, their score
             decides the depth, instead of the mildly optimistic held-out score.

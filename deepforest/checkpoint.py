@@ -168,6 +168,8 @@ def _text(name: str, value: Any) -> str:
     what = f"{value.dtype} {value.shape}" if hasattr(value, "shape") else type(value).__name__
     if issparse(value):
         value = (value.data, value.indices, value.indptr)
+    elif isinstance(value, np.ndarray):
+        value = np.ascontiguousarray(value)  # a hash tells orders in memory apart
     try:
         return f"{what} #{joblib.hash(value)[:16]}"
     except (PicklingError, AttributeError, TypeError) as error:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from math import gcd
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import issparse
 
-from deepforest.bins import MISSING, QUANTILE_ROWS, Bins, copy_by_blocks, find_bins, image_bins
+from deepforest.bins import MISSING, Bins, copy_by_blocks, find_bins, image_bins
 from deepforest.sparse import check_codes_fit
 
 COPIES = 3
@@ -117,13 +116,14 @@ def code_arrays(arrays: NDArray[Any], bins: Bins | None = None) -> tuple[NDArray
         bins = code_table(values[:1]).bins if values.dtype == np.uint8 else None
     if bins is None:
         values = values.astype(np.float32, copy=False)
-        # Steps that meet every position in turn: others would see some positions only.
-        step = max(1, len(values) // QUANTILE_ROWS)
-        while gcd(step, arrays.shape[1]) > 1:
-            step += 1
-        bins = find_bins(values[::step], MISSING, np.zeros(values.shape[1], bool))
+        bins = find_bins(values, MISSING, np.zeros(values.shape[1], bool))
     elif bins.keeps_missing.any() or values.dtype != np.uint8:
         values = values.astype(np.float32, copy=False)
+        if not bins.keeps_missing.any() and np.isnan(values).any():
+            raise ValueError(
+                "X holds NaN, but the scanner was fitted on uint8 values, of which none is "
+                "missing: fill them, or fit on the same values as floats (X.astype(np.float32))."
+            )
     return np.ascontiguousarray(bins.code(values)).reshape(len(arrays), -1), bins
 
 

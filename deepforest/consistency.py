@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
+from sklearn.dummy import DummyRegressor
 
 from deepforest.boosted import BoostedClassifier, BoostedRegressor
 from deepforest.cascade_base import CascadeForestBase
@@ -118,6 +119,8 @@ def check_models(
                 _require(model.trees.n_outputs == n_outputs == 1, "a model has other targets")
             if isinstance(model, ScaledRidge):
                 _require(n_outputs == 1, "a model has other targets")
+            if isinstance(model, DummyRegressor):
+                _require(model.n_outputs_ == n_outputs, "a model has other targets")
             continue
         _require(
             isinstance(classes, np.ndarray) and classes.ndim == 1 and classes.dtype.kind in "iu",

@@ -17,7 +17,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from deepforest._validation import check_sample_weight
+from deepforest._validation import check_sample_weight, unchanged_on_error
 from deepforest.bags import (
     TreeRows,
     count_learnt,
@@ -69,31 +69,32 @@ class HistForestBase(SaveMixin, BaseEstimator):
         ValueError
             If a parameter or the data are of no use; the message says which and why.
         """
-        check_parameters(self)
-        encoder = FrameEncoder.learn(X, self.categorical_features)
-        values: NDArray[Any]
-        X = encoder.encode(X)
-        values, y = validate_data(
-            self,
-            X,
-            y,
-            accept_sparse="csr",
-            dtype=table_dtype(X),
-            ensure_all_finite="allow-nan",
-            multi_output=True,
-        )
-        values = canonical(values)
-        n, n_features = values.shape
-        mask = categorical_mask(encoder.categorical, n_features)
-        table = code_table(
-            values,
-            check_sample_weight(sample_weight, n),
-            self.max_bins,
-            is_categorical=mask,
-            n_jobs=self.n_jobs,
-        )
-        self._fit_coded(table, y, sample_weight)
-        self._encoder = encoder
+        with unchanged_on_error(self):
+            check_parameters(self)
+            encoder = FrameEncoder.learn(X, self.categorical_features)
+            values: NDArray[Any]
+            X = encoder.encode(X)
+            values, y = validate_data(
+                self,
+                X,
+                y,
+                accept_sparse="csr",
+                dtype=table_dtype(X),
+                ensure_all_finite="allow-nan",
+                multi_output=True,
+            )
+            values = canonical(values)
+            n, n_features = values.shape
+            mask = categorical_mask(encoder.categorical, n_features)
+            table = code_table(
+                values,
+                check_sample_weight(sample_weight, n),
+                self.max_bins,
+                is_categorical=mask,
+                n_jobs=self.n_jobs,
+            )
+            self._fit_coded(table, y, sample_weight)
+            self._encoder = encoder
         return self
 
     def _fit_coded(

@@ -174,6 +174,8 @@ def _kind(dtype: Any) -> Kind:
             return "numbers"
         if name == "Boolean":
             return "truth values"
+        if name == "Null":
+            return "objects"
         return "names" if name.startswith(("String", "Categorical", "Enum")) else "neither"
     if dtype.kind in "iufc":
         return "numbers"

@@ -35,11 +35,19 @@ TOLERANCE = 1e-3
 """Of the solver: ten times less takes twice the steps and says the same (docs/default.md)."""
 DECIMALS = 4
 """Coefficients are rounded: sums of a matrix product differ in their last digits from one number
-of cores to another. The columns have variance 1, and values are divided by their deviation."""
+of cores to another. The columns have variance 1, and values are divided by their deviation. Where
+many columns share a signal, so that all coefficients are small, there are more decimals."""
 
 
 DTYPES = (np.float64, np.float32)
 """Of tables: values that layers say may differ in digits that float32 does not have."""
+
+
+def rounded(coefficients: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return coefficients of which the largest keeps three digits or more."""
+    largest = np.abs(coefficients).max(initial=0.0)
+    zeros_behind_the_point = max(0, -int(np.ceil(np.log10(largest)))) if largest > 0 else 0
+    return np.round(coefficients, DECIMALS + zeros_behind_the_point)
 
 
 class ScaledLinearModel(BaseEstimator):
@@ -249,7 +257,7 @@ class ScaledLogisticRegression(ClassifierMixin, ScaledLinearModel):
         regression = LogisticRegression(C=self.C, tol=TOLERANCE, max_iter=MOST_STEPS)
         regression.fit(terms, labels, weight)
         self.classes_ = regression.classes_
-        self.coef_ = np.round(regression.coef_, DECIMALS)
+        self.coef_ = rounded(regression.coef_)
         self.intercept_ = np.round(regression.intercept_, DECIMALS)
         self.feature_importances_ = self._importances(terms, weight)
         return self
@@ -345,7 +353,7 @@ class ScaledRidge(RegressorMixin, ScaledLinearModel):
         self.range_ = np.array([values.min(), values.max()])
         mean, unit = np.average(values, weights=weight), deviations(values, weight)
         regression = Ridge(alpha=self.alpha).fit(terms, (values - mean) / unit, weight)
-        self.coef_ = unit * np.round(regression.coef_, DECIMALS)[None]
+        self.coef_ = unit * rounded(regression.coef_)[None]
         self.intercept_ = mean + unit * np.round(np.atleast_1d(regression.intercept_), DECIMALS)
         self.feature_importances_ = self._importances(terms, weight)
         return self

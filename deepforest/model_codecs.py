@@ -67,11 +67,9 @@ def _constant_classifier(classes: NDArray[Any], prior: NDArray[np.float64]) -> D
 
 
 def _constant_regressor(constant: NDArray[np.float64]) -> DummyRegressor:
-    if constant.shape != (1, 1):
-        raise ModelFileError("a constant is not one value.")
-    model = DummyRegressor().fit(np.zeros((1, 1)), constant[0])
-    model.constant_ = constant
-    return model
+    if len(constant) != 1 or constant.size == 0:
+        raise ModelFileError("a constant is not one value for each target.")
+    return DummyRegressor().fit(np.zeros((1, 1)), constant)
 
 
 _BOOSTED_MODEL = {"trees": BOOSTED, "importances": array("float64", 1)}

@@ -129,7 +129,7 @@ def fit_model(
     if _numbers_classes(estimator) and weight_argument is not None:
         sample = _with_every_class(sample)
     if weight_argument is not None and sample.target.sample_weight is not None:
-        arguments[weight_argument] = sample.target.sample_weight
+        arguments[weight_argument] = _not_small(sample.target.sample_weight)
     if stops_early(estimator):
         if stopping is None:
             raise ValueError(
@@ -138,6 +138,16 @@ def fit_model(
             )
         return _fit_watched(estimator, sample, stopping, arguments)
     return estimator.fit(sample.X, sample.target.y, **arguments)
+
+
+def _not_small(weight: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return weights of which those above zero have a mean of 1 at least.
+
+    Beside weights that sum to 1, limits such as `min_child_weight` and penalties such as `C` would
+    leave little of a model. Numbers of times that rows count have such a mean and stay.
+    """
+    seen = weight[weight > 0]
+    return weight / min(seen.mean(), 1.0) if len(seen) else weight
 
 
 def _weight_argument(estimator: BaseEstimator) -> str | None:

@@ -46,9 +46,10 @@ from deepforest.saving import SaveMixin
 from deepforest.splits import Splits, make_splits
 from deepforest.target import Target
 from deepforest.windowed import code_channels, windowed_array
-from deepforest.windows import PoolMethod
+from deepforest.windows import PoolMethod, padded_shape
 
-# New arrays are transformed in chunks of which the models say about this many values.
+# New arrays are transformed in chunks that hold, and of which the models say, at most about this
+# many values.
 CHUNK_VALUES = 2**24
 
 TARGET_TYPES = ("auto", "classes", "continuous")
@@ -338,7 +339,10 @@ class MultiGrainedScanner(SaveMixin, NamedEstimatorsMixin, TransformerMixin, Bas
             grain.layout.n_pooled * unknown.width * sum(map(len, grain.models))
             for grain in self.grains_
         )
-        size = max(1, CHUNK_VALUES // n_said)
+        n_read = max(
+            prod(padded_shape(arrays.shape[1:], layout.grid.padding)) for layout in layouts
+        )
+        size = max(1, CHUNK_VALUES // max(n_said, n_read))
         for start in range(0, len(arrays), size):
             some = slice(start, start + size)
             coded = None

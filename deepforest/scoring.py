@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable
-from inspect import Parameter, signature
+from inspect import Parameter, isfunction, signature
 from typing import Any
 
 import numpy as np
@@ -68,8 +68,9 @@ class _ScorerByName:
         if sample_weight is not None:
             try:
                 return float(self.scorer(estimator, X, y, sample_weight=sample_weight))
-            except TypeError as error:
-                if "sample_weight" not in str(error):  # a largest error knows no weights
+            except (TypeError, ValueError) as error:
+                # A largest error knows no weights, nor does the area of one class against another.
+                if "sample_weight" not in str(error):
                     raise
         return float(self.scorer(estimator, X, y))
 
@@ -107,6 +108,11 @@ def check_scoring(scoring: Scoring, *, classification: bool) -> Scorer:
                 f"{other!r}."
             )
         return scorer
+    if getattr(scoring, "__module__", "").startswith("sklearn.metrics._") and isfunction(scoring):
+        raise ValueError(
+            f"scoring={scoring.__name__} is a metric, which takes labels and predictions: pass a "
+            f"scorer, such as sklearn.metrics.make_scorer({scoring.__name__}), or its name."
+        )
     if not callable(scoring):
         raise ValueError(f"scoring={scoring!r} must be a scorer's name, a callable or None.")
     return scoring

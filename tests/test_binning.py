@@ -100,8 +100,10 @@ def test_max_bins_out_of_range(max_bins):
 
 
 def test_categorical_features_that_are_not_there():
+    binner = Binner(categorical_features=[3])
     with pytest.raises(ValueError, match="categorical_features must be indices"):
-        Binner(categorical_features=[3]).fit([[1.0], [2.0]])
+        binner.fit([[1.0], [2.0]])
+    assert not hasattr(binner, "n_features_in_")
 
 
 @parametrize_with_checks([Binner(), Binner(max_bins=4)])
@@ -112,9 +114,17 @@ def test_scikit_learn_contract(estimator, check):
 @pytest.mark.parametrize("length", [4, 6, 50])
 def test_thresholds_of_arrays_come_from_all_positions(length, monkeypatch):
     # A sample of every 6th value of sequences of 6 would see the first position only.
-    monkeypatch.setattr("deepforest.coding.QUANTILE_ROWS", 100)
+    monkeypatch.setattr("deepforest.bins.QUANTILE_ROWS", 100)
     arrays = np.random.default_rng(0).normal(size=(600 // length, length, 1)).astype(np.float32)
     arrays[:, 0] = 7
     codes, bins = code_arrays(arrays)
     assert len(bins.edges[0]) > 50
     assert len(np.unique(codes)) > 50
+
+
+@pytest.mark.parametrize("period", [2, 3, 24])
+def test_periodic_columns_keep_all_their_values(period, monkeypatch):
+    # Hours of a day, or two sides in turn: every second row would show half of them.
+    monkeypatch.setattr("deepforest.bins.QUANTILE_ROWS", 100)
+    column = (np.arange(2400) % period).astype(np.float32)[:, None]
+    assert len(np.unique(Binner().fit_transform(column))) == period

@@ -657,3 +657,19 @@ def test_a_tuple_of_estimators_is_as_good_as_a_list():
     ]
     np.testing.assert_array_equal(*said)
     assert isinstance(CascadeForestClassifier(tuple(layer))._layers()[0], list)
+
+
+@pytest.mark.parametrize("kind", [CascadeForestClassifier, CascadeForestRegressor])
+def test_weights_may_be_small(kind):
+    # Limits of LightGBM and penalties of linear models are not relative to weights.
+    rng = np.random.default_rng(0)
+    X, weight = rng.normal(size=(200, 5)), rng.uniform(0.1, 1, size=200)
+    y = X @ [1, 1, 0, 0, 0] + rng.normal(size=200)
+    if kind is CascadeForestClassifier:
+        y = y > 0
+    said = [
+        kind(n_estimators=5, max_layers=1, random_state=0).fit(X, y, unit * weight)
+        for unit in (1, 2.0**-20)
+    ]
+    np.testing.assert_array_equal(said[0].estimator_weights_, said[1].estimator_weights_)
+    np.testing.assert_array_equal(said[0].predict(X), said[1].predict(X))

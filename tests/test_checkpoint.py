@@ -335,6 +335,11 @@ def test_other_data_are_refused(kept, message, folder):
     cascade.fit(**data)
 
 
+def test_another_order_in_memory_is_the_same_data(kept):
+    cascade, data = kept
+    cascade.fit(np.asfortranarray(data["X"]), data["y"])
+
+
 @pytest.mark.parametrize("message", NEW_PARAMETERS)
 def test_other_parameters_are_refused(kept, message, folder):
     cascade, data = kept

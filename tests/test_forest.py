@@ -3,6 +3,7 @@ import pickle
 
 import naive_engine
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -417,8 +418,23 @@ def test_missing_values_are_information():
     assert forest.score(X[200:], y[200:]) > 0.85
 
 
+def test_the_sign_of_a_target_does_not_change_how_categories_are_split():
+    rng = np.random.default_rng(0)
+    categories = rng.integers(0, 40, 2000)
+    value = rng.normal(size=40)[categories] + rng.normal(scale=0.3, size=2000)
+    X = np.column_stack([categories, rng.normal(size=(2000, 2))])
+    said = [
+        HistForestRegressor(
+            5, max_depth=3, max_features=None, categorical_features=[0], random_state=0
+        )
+        .fit(X, np.column_stack([value, sign * value]))
+        .predict(X)
+        for sign in (1, -1)
+    ]
+    np.testing.assert_allclose(said[1], said[0] * [1, -1], atol=1e-6)
+
+
 def test_categories_of_data_frames():
-    pd = pytest.importorskip("pandas")
     rng = np.random.default_rng(0)
     letters = rng.choice(list("abcdefgh"), 300)
     y = np.isin(letters, list("bdf")).astype(int)
@@ -511,7 +527,16 @@ def test_bad_parameters(parameters, message):
     forest = HistForestClassifier().set_params(**parameters)
     with pytest.raises(ValueError, match=message):
         forest.fit([[0.0], [1.0]], [0, 1])
-    assert not hasattr(forest, "trees_")
+    assert not hasattr(forest, "n_features_in_")
+
+
+def test_an_error_leaves_a_fitted_forest_as_it_was():
+    X = pd.DataFrame({"a": [0.0, 1.0, 2.0]})
+    forest = HistForestClassifier(3, random_state=0).fit(X, [0, 1, 1])
+    before = dict(vars(forest))
+    with pytest.raises(ValueError, match="NaN"):
+        forest.fit(X.assign(b=1.0), [0, 1, np.nan])
+    assert vars(forest) == before
 
 
 @pytest.mark.parametrize("Forest", FORESTS)

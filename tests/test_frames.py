@@ -216,6 +216,8 @@ def test_polars_frames_have_the_same_codes():
     assert np.array_equal(cascade().fit(same[:160], y[:160]).predict_proba(frame[160:]), expected)
     with pytest.raises(ValueError, match="X column 'when' of dtype Date"):
         learnt(pl.DataFrame({"when": [None]}, schema={"when": pl.Date}))
+    nothing = learnt(pl.DataFrame({"nothing": [None, None]}))[1]
+    assert nothing["nothing"].is_nan().all()
 
 
 @pytest.mark.parametrize("make", [cascade, cascade_of_values])

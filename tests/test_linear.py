@@ -277,6 +277,13 @@ def test_the_unit_of_values_plays_no_part():
         np.testing.assert_allclose(said, constant, rtol=1e-12)
 
 
+def test_a_signal_that_many_columns_share_is_kept():
+    rng = np.random.default_rng(0)
+    value = rng.normal(size=100)
+    X = (value[:, None] + 0.5 * rng.normal(size=(100, 30_000))).astype(np.float32)
+    assert ScaledRidge().fit(X[:70], value[:70]).score(X[70:], value[70:]) > 0.99
+
+
 def test_values_stay_within_those_that_were_seen():
     X, y = values()
     said = ScaledRidge().fit(X, y).predict(np.vstack([-100 * X, 100 * X]))

@@ -30,6 +30,7 @@ from deepforest import (
     HistForestRegressor,
     ModelFileError,
     MultiGrainedScanner,
+    load,
 )
 from deepforest.boosted import BoostedClassifier
 from deepforest.estimators import lightgbm as lightgbm_estimator
@@ -302,6 +303,18 @@ def test_constants_need_no_skops(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "skops.io", None)
     loaded = round_trip(cascade, tmp_path)
     assert np.array_equal(loaded.predict_proba(X), cascade.predict_proba(X))
+
+
+def test_constants_of_several_targets(tmp_path):
+    # A fold without a window: all it knows are the targets.
+    sequences = np.full((12, 10), np.nan)
+    sequences[0] = 1
+    forest = HistForestRegressor(3, bootstrap=False)
+    scanner = MultiGrainedScanner([3], estimators=[("forest", forest)], random_state=0)
+    targets = np.random.default_rng(0).normal(size=(12, 2))
+    scanner.fit(sequences, targets).save(tmp_path / "scanner.dforest")
+    again = load(tmp_path / "scanner.dforest")
+    np.testing.assert_array_equal(again.transform(sequences), scanner.transform(sequences))
 
 
 def test_a_constant_that_says_something_else_than_its_prior(tmp_path):

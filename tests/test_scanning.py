@@ -12,7 +12,7 @@ from sklearn.model_selection import GroupKFold, KFold, TimeSeriesSplit
 from sklearn.pipeline import make_pipeline
 from sklearn.tree import DecisionTreeClassifier
 
-from deepforest import CascadeForestClassifier, MultiGrainedScanner
+from deepforest import CascadeForestClassifier, MultiGrainedScanner, scanning
 from deepforest.grains import GrainLayout
 from deepforest.target import Target
 from deepforest.windowed import WindowedArray
@@ -177,6 +177,30 @@ def test_a_frame_keeps_the_index_of_its_rows():
     scanner = MultiGrainedScanner([2], estimators=TREE, cv=2).set_output(transform="pandas")
     assert scanner.fit_transform(rows, labels()).index.tolist() == rows.index.tolist()
     assert scanner.transform(rows).index.tolist() == rows.index.tolist()
+
+
+def test_missing_values_are_no_white_pixels():
+    pixels = np.random.default_rng(0).integers(0, 256, (24, 6)).astype(np.uint8)
+    scanner = MultiGrainedScanner([3], n_estimators=3, random_state=0).fit(pixels, labels())
+    values = pixels.astype(np.float32)
+    np.testing.assert_array_equal(scanner.transform(values), scanner.transform(pixels))
+    values[0, 0] = np.nan
+    with pytest.raises(ValueError, match=r"X holds NaN, but .* uint8"):
+        scanner.transform(values)
+
+
+def test_chunks_hold_few_values_where_models_say_little(monkeypatch):
+    X = arrays((200,))
+    scanner = MultiGrainedScanner([1.0], n_estimators=2, cv=2, random_state=0).fit(X, labels())
+    held = []
+    coded = scanning.code_channels
+    monkeypatch.setattr(
+        scanning, "code_channels", lambda X, *rest: held.append(X.size) or coded(X, *rest)
+    )
+    monkeypatch.setattr(scanning, "CHUNK_VALUES", 1000)
+    scanner.transform(X)
+    assert sum(held) == X.size
+    assert max(held) <= 1000
 
 
 @pytest.mark.parametrize(("shape", "last"), [((4,), "value_3"), ((3, 2, 2), "value_2_1_1")])

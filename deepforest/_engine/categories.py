@@ -25,6 +25,7 @@ class Ranking(NamedTuple):
     rank: NDArray[np.float64]  # (256,) what categories are ordered by
     axis: NDArray[np.float64]  # (K,) the direction categories are ordered along
     following: NDArray[np.float64]  # (K,)
+    mean: NDArray[np.float64]  # (K,) of all rows: class shares, or targets
 
 
 def make_ranking(n_sums: int, dtype: Any) -> Ranking:
@@ -33,6 +34,7 @@ def make_ranking(n_sums: int, dtype: Any) -> Ranking:
         np.zeros(256 * LANES, np.uint8),
         np.zeros((256, n_sums), dtype),
         np.empty(256, np.float64),
+        np.empty(n_sums, np.float64),
         np.empty(n_sums, np.float64),
         np.empty(n_sums, np.float64),
     )
@@ -88,6 +90,51 @@ def sort_by_rank(order: NDArray[np.uint8], n_codes: int, rank: NDArray[np.float6
 
 
 @njit(**KERNEL)
+def turn_to_component(
+    order: NDArray[np.uint8], n_codes: int, first: int, n: int, least: float, ranking: Ranking
+) -> None:
+    """Turn ``axis`` towards the first principal component of the means of ``order[:n_codes]``.
+
+    The means of category ``c`` are ``n`` of ``sums[c, first:]`` over the weight ``rank[c]``;
+    ``mean`` are those of all rows. A few steps of the power method are enough for an order. Where a
+    step is not longer than ``least``, there is nothing to turn to.
+    """
+    sums, weight = ranking.sums, ranking.rank
+    axis, following, mean = ranking.axis, ranking.following, ranking.mean
+    for _ in range(8):
+        for g in range(n):
+            following[g] = 0.0
+        for p in range(n_codes):
+            c = order[p]
+            along = 0.0
+            for g in range(n):
+                along += axis[g] * (sums[c, first + g] / weight[c] - mean[g])
+            for g in range(n):
+                following[g] += weight[c] * along * (sums[c, first + g] / weight[c] - mean[g])
+        length = 0.0
+        for g in range(n):
+            length += following[g] * following[g]
+        length = np.sqrt(length)
+        if length <= least:
+            break
+        for g in range(n):
+            axis[g] = following[g] / length
+
+
+@njit(**KERNEL)
+def rank_along_axis(
+    order: NDArray[np.uint8], n_codes: int, first: int, n: int, ranking: Ranking
+) -> None:
+    """Put for the weights in ``rank`` where the means of ``order[:n_codes]`` lie along ``axis``."""
+    for p in range(n_codes):
+        c = order[p]
+        along = 0.0
+        for g in range(n):
+            along += ranking.axis[g] * ranking.sums[c, first + g]
+        ranking.rank[c] = along / ranking.rank[c]
+
+
+@njit(**KERNEL)
 def rank_classes(
     order: NDArray[np.uint8],
     n_codes: int,
@@ -99,57 +146,55 @@ def rank_classes(
 
     For two classes this is the order by the share of one class, in which the best of all sets is a
     prefix (Fisher 1958); for more classes it is the heuristic of Coppersmith, Hong and Hosking
-    (1999). The component comes from a few steps of the power method, which is enough for an order.
+    (1999).
     """
-    sums, rank = ranking.sums, ranking.rank
-    axis, following = ranking.axis, ranking.following
+    sums = ranking.sums
     total_weight = 0.0
     for g in range(n_groups):
         total_weight += total[g]
     for g in range(n_groups):
+        ranking.mean[g] = total[g] / total_weight
         # Any start will do that is not orthogonal to the component, and one with entries that
         # differ seldom is.
-        axis[g] = total[g] / total_weight + 0.01 * g
-    for _ in range(8):
-        for g in range(n_groups):
-            following[g] = 0.0
-        for p in range(n_codes):
-            c = order[p]
-            weight, along = 0.0, 0.0
-            for g in range(n_groups):
-                weight += sums[c, g]
-            for g in range(n_groups):
-                along += axis[g] * (sums[c, g] / weight - total[g] / total_weight)
-            for g in range(n_groups):
-                following[g] += weight * along * (sums[c, g] / weight - total[g] / total_weight)
-        length = 0.0
-        for g in range(n_groups):
-            length += following[g] * following[g]
-        length = np.sqrt(length)
-        if length <= 1e-6 * total_weight:
-            break
-        for g in range(n_groups):
-            axis[g] = following[g] / length
+        ranking.axis[g] = ranking.mean[g] + 0.01 * g
     for p in range(n_codes):
         c = order[p]
-        weight, along = 0.0, 0.0
+        weight = 0.0
         for g in range(n_groups):
             weight += sums[c, g]
-            along += axis[g] * sums[c, g]
-        rank[c] = along / weight
+        ranking.rank[c] = weight
+    turn_to_component(order, n_codes, 0, n_groups, 1e-6 * total_weight, ranking)
+    rank_along_axis(order, n_codes, 0, n_groups, ranking)
 
 
 @njit(**KERNEL)
 def rank_targets(order: NDArray[np.uint8], n_codes: int, ranking: Ranking) -> None:
     """Rank the categories ``order[:n_codes]`` by mean, in which the best of all sets is a prefix.
 
-    So Fisher (1958). Of several targets, which have been centred and scaled alike, the first
-    principal component would be needed; the sum of the means takes its place.
+    So Fisher (1958). Several targets, which have been scaled alike, are ranked along the first
+    principal component of their means, from that of the category that is farthest off.
     """
-    sums = ranking.sums
+    sums, axis, mean, weight = ranking.sums, ranking.axis, ranking.mean, ranking.rank
+    n_targets = sums.shape[1] - 1
+    total_weight = 0.0
     for p in range(n_codes):
-        c = order[p]
-        along = 0.0
-        for k in range(1, sums.shape[1]):
-            along += sums[c, k]
-        ranking.rank[c] = along / sums[c, 0]
+        weight[order[p]] = sums[order[p], 0]
+        total_weight += sums[order[p], 0]
+    axis[0] = 1.0
+    if n_targets > 1:
+        for k in range(n_targets):
+            mean[k] = 0.0
+            for p in range(n_codes):
+                mean[k] += sums[order[p], 1 + k] / total_weight
+        most = -1.0
+        for p in range(n_codes):
+            c = order[p]
+            moved = 0.0
+            for k in range(n_targets):
+                moved += weight[c] * (sums[c, 1 + k] / weight[c] - mean[k]) ** 2
+            if moved > most:
+                most = moved
+                for k in range(n_targets):
+                    axis[k] = sums[c, 1 + k] / weight[c] - mean[k]
+        turn_to_component(order, n_codes, 1, n_targets, 0.0, ranking)
+    rank_along_axis(order, n_codes, 1, n_targets, ranking)
