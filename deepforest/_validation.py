@@ -334,6 +334,21 @@ def check_table(
     return canonical(table)
 
 
+def _one_array(X: Any) -> NDArray[Any]:
+    """Return instances as one array, or raise a ValueError where they are of several shapes."""
+    try:
+        array = np.asarray(X)
+    except ValueError:
+        array = None
+    # Sequences in a list are refused by numpy, in an array of objects they are single values.
+    if array is None or (array.dtype == object and array.ndim == 1 and np.ndim(array[0]) > 0):
+        raise ValueError(
+            "X holds instances of several shapes: fill up shorter sequences with NaN, "
+            "np.stack([np.pad(x, (0, longest - len(x)), constant_values=np.nan) for x in X])."
+        )
+    return array
+
+
 def check_arrays(estimator: Any, X: Any, *, reset: bool) -> NDArray[Any]:
     """Return arrays (n, *shape) from arrays or from rows (n, prod(shape)).
 
@@ -342,14 +357,16 @@ def check_arrays(estimator: Any, X: Any, *, reset: bool) -> NDArray[Any]:
     """
     shape = None
     if not issparse(X) and not hasattr(X, "columns"):
-        X = np.asarray(X)
+        X = _one_array(X)
+        if not reset and X.ndim > 1 and X.shape == estimator.input_shape_:
+            raise ValueError(f"X has the shape {X.shape} of one instance: pass X[None].")
         if X.ndim > 2:
             shape = X.shape[1:]
             X = X.reshape(len(X), prod(shape))
     if not reset and shape not in (None, estimator.input_shape_):
         raise ValueError(
             f"X has instances of shape {shape}, but {type(estimator).__name__} was fitted on "
-            f"shape {estimator.input_shape_}."
+            f"shape {estimator.input_shape_}: shorter sequences are filled up with NaN."
         )
     table = check_table(estimator, X, reset=reset)
     if reset:

@@ -111,8 +111,8 @@ def fit(
     X, y = with_target(data, read_data(data, image_size=image_shape(image_size), **options))
     held_out: dict[str, Any] = {}
     if validation is not None:
-        fitted = None if hasattr(X, "columns") else Fitted(None, X.shape[1:])
-        X_val, y_val = with_target(validation, read_data(validation, fitted=fitted, **options))
+        options["fitted"] = Fitted.like(X)
+        X_val, y_val = with_target(validation, read_data(validation, **options))
         held_out = {"X_val": X_val, "y_val": y_val}
     if checkpoint is not None:
         estimator.set_params(checkpoint=checkpoint)

@@ -46,6 +46,8 @@ def read_content(path: Path) -> Content:
         )
     try:
         content = reader(path.read_text(encoding="utf-8"))
+    except ConfigError as error:  # a parser is missing
+        raise ConfigError(f"{path}: {error}") from error
     except ValueError as error:  # the parsers' own errors, and text that is not UTF-8
         name = FORMAT_NAMES[path.suffix.lower()]
         raise ConfigError(f"{path}: this is no {name} file: {error}") from error

@@ -32,13 +32,25 @@ class Fitted(NamedTuple):
 
     columns: list[str] | None  # names of the columns that it was fitted on
     shape: tuple[int, ...] | None  # of an instance
+    words: tuple[str, ...] = ()  # columns that hold words, even where all look like numbers
 
     @classmethod
     def of(cls, estimator: Any) -> "Fitted":
         """Return what this estimator expects."""
         columns = getattr(estimator, "feature_names_in_", None)
         shape = getattr(estimator, "input_shape_", None)
-        return cls(None if columns is None else list(columns), shape)
+        if columns is None:
+            return cls(None, shape)
+        codes = estimator._encoder.codes if hasattr(estimator, "_encoder") else {}
+        words = [columns[j] for j in codes if all(isinstance(word, str) for word in codes[j])]
+        return cls(list(columns), shape, tuple(words))
+
+    @classmethod
+    def like(cls, X: Any) -> "Fitted":
+        """Return what further rows of a table (n, d) or arrays (n, *shape) are read as."""
+        if not hasattr(X, "columns"):
+            return cls(None, X.shape[1:])
+        return cls(None, None, tuple(X.select_dtypes(exclude=["number", "bool"]).columns))
 
 
 def read_data(
@@ -84,7 +96,8 @@ def read_data(
     suffix = suffixes[-1] if suffixes else ""
     try:
         if suffix in TABLES:
-            return _from_table(path, _read_table(path, suffix), target, drop, fitted)
+            words = () if fitted is None else fitted.words
+            return _from_table(path, _read_table(path, suffix, words), target, drop, fitted)
         if suffix == ".npz":
             return _read_npz(path, target, features)
         if suffix == ".npy":
@@ -109,13 +122,18 @@ def _import(name: str) -> ModuleType:
         ) from error
 
 
-def _read_table(path: Path, suffix: str) -> Any:
+def _read_table(path: Path, suffix: str, words: Sequence[str]) -> Any:
     pandas = _import("pandas")
     if suffix == ".parquet":
         _import("pyarrow")
         return pandas.read_parquet(path)
     # UCI's data have question marks where values are missing.
-    return pandas.read_csv(path, sep="\t" if suffix == ".tsv" else ",", na_values=["?"])
+    return pandas.read_csv(
+        path,
+        sep="\t" if suffix == ".tsv" else ",",
+        na_values=["?"],
+        dtype=dict.fromkeys(words, str),
+    )
 
 
 def _from_table(

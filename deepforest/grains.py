@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from math import prod
 from typing import Any, NamedTuple
+from warnings import warn
 
 import numpy as np
 
@@ -106,6 +107,13 @@ def _check_keys(entry: Any, own: dict[Any, Any]) -> None:
 def lay_grains(grains: list[GrainSettings], shape: tuple[int, ...]) -> list[GrainLayout]:
     """Return where the windows of each grain lie in instances of this shape."""
     n_axes = count_spatial_axes([grain.size for grain in grains], shape)
+    if prod(shape[:n_axes]) == 1 < prod(shape[n_axes:]):
+        warn(
+            f"There is nothing to scan in instances of shape {shape}: windows slide over axes of "
+            "length 1, behind which are channels. Where channels come first, transpose: "
+            "X.transpose(0, 2, 1) for sequences.",
+            stacklevel=2,
+        )
     return [
         GrainLayout(
             window_grid(shape, n_axes, grain.size, grain.stride, grain.padding),

@@ -459,8 +459,25 @@ def test_another_shape_at_predict(kind):
     X, y = good()
     estimator = KINDS[kind]().fit(X.reshape(24, 2, 2), y)
     use = estimator.predict if hasattr(estimator, "predict") else estimator.transform
-    with pytest.raises(ValueError, match=r"\(4, 1\).*\(2, 2\)"):
+    with pytest.raises(ValueError, match=r"\(4, 1\).*\(2, 2\): shorter sequences"):
         use(X.reshape(24, 4, 1))
+    with pytest.raises(ValueError, match=r"\(2, 2\) of one instance: pass X\[None\]"):
+        use(X[0].reshape(2, 2))
+
+
+@pytest.mark.parametrize("dtype", [None, object])
+def test_sequences_of_several_lengths(dtype):
+    X = [np.zeros(3), np.zeros(4), np.zeros(4)]
+    if dtype is object:
+        X = np.array(X, dtype=object)
+    with pytest.raises(ValueError, match=r"X holds instances of several shapes: .* NaN"):
+        KINDS["gcforest"]().fit(X, [0, 1, 0])
+
+
+def test_channels_before_time_steps():
+    X, y = good()
+    with pytest.warns(UserWarning, match=r"nothing to scan .* \(1, 4\).*transpose"):
+        KINDS["gcforest"]().set_params(windows=[(0.5,)]).fit(X[:, None], y)
 
 
 @all_cascades

@@ -150,7 +150,7 @@ def test_yaml_without_its_package_says_how_to_install_it(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "yaml", None)
     path = tmp_path / "a.yaml"
     path.write_text("n_jobs: 1")
-    with pytest.raises(ConfigError, match=r"pip install 'gcforest\[yaml\]'"):
+    with pytest.raises(ConfigError, match=r"a\.yaml: YAML needs .*pip install 'gcforest\[yaml\]'"):
         load_config(path)
 
 

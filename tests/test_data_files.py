@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from deepforest import CascadeForestClassifier
 from deepforest.data_files import DataError, Fitted, read_data
 
 
@@ -56,6 +57,23 @@ def test_columns_of_a_fitted_model_are_chosen_from_a_table(tmp_path, frame):
     assert read_data(path, fitted=fitted, target="more").y.tolist() == [1, 1, 1]
     with pytest.raises(DataError, match=r"a\.csv: there is no column 'sex'; the columns are age, "):
         read_data(path, fitted=Fitted(["sex"], None))
+
+
+def test_words_that_look_like_numbers_are_words_to_a_model_of_words(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("ticket,fare\n17609,1\n,2\n0031,3\n")
+    fitted = Fitted(["ticket", "fare"], None, ("ticket",))
+    tickets = read_data(path, fitted=fitted).X["ticket"]
+    assert tickets.tolist()[::2] == ["17609", "0031"]
+    assert tickets.isna().tolist() == [False, True, False]
+
+
+def test_what_a_model_expects_of_a_table():
+    frame = pd.DataFrame({"word": ["b", "a"] * 5, "number": np.arange(10.0), "odd": [True] * 10})
+    model = CascadeForestClassifier(n_estimators=2, max_layers=1).fit(frame, [0, 1] * 5)
+    assert Fitted.of(model) == (["word", "number", "odd"], None, ("word",))
+    assert Fitted.like(frame) == (None, None, ("word",))
+    assert Fitted.like(np.zeros((3, 8, 8))) == (None, (8, 8), ())
 
 
 def test_arrays(tmp_path):
