@@ -341,7 +341,7 @@ def _one_array(X: Any) -> NDArray[Any]:
     except ValueError:
         array = None
     # Sequences in a list are refused by numpy, in an array of objects they are single values.
-    if array is None or (array.dtype == object and array.ndim == 1 and np.ndim(array[0]) > 0):
+    if array is None or (array.dtype == object and array.ndim == 1 and any(map(np.ndim, array))):
         raise ValueError(
             "X holds instances of several shapes: fill up shorter sequences with NaN, "
             "np.stack([np.pad(x, (0, longest - len(x)), constant_values=np.nan) for x in X])."
@@ -358,7 +358,8 @@ def check_arrays(estimator: Any, X: Any, *, reset: bool) -> NDArray[Any]:
     shape = None
     if not issparse(X) and not hasattr(X, "columns"):
         X = _one_array(X)
-        if not reset and X.ndim > 1 and X.shape == estimator.input_shape_:
+        # A row of values may have the shape of an instance, too.
+        if not reset and X.ndim > 1 and X.shape == estimator.input_shape_ and len(X) > 1:
             raise ValueError(f"X has the shape {X.shape} of one instance: pass X[None].")
         if X.ndim > 2:
             shape = X.shape[1:]

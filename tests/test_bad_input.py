@@ -463,6 +463,8 @@ def test_another_shape_at_predict(kind):
         use(X.reshape(24, 4, 1))
     with pytest.raises(ValueError, match=r"\(2, 2\) of one instance: pass X\[None\]"):
         use(X[0].reshape(2, 2))
+    estimator.set_params(windows=[1]).fit(X.reshape(24, 1, 4), y)
+    assert len(use(X[:1])) == 1
 
 
 @pytest.mark.parametrize("dtype", [None, object])
