@@ -14,7 +14,7 @@ TOP = """\
 
 `deepforest.load_config(path)` reads a config file and returns an unfitted estimator;
 `deepforest.dump_config(estimator, path)` writes one. Files end in `.toml`, `.json` or `.yaml` (with
-`pip install 'gcforest[yaml]'`) and hold the same keys. None is spelled "none"; `null` does too.
+`pip install '.[yaml]'`) and hold the same keys. None is spelled "none"; `null` does too.
 JSON may have `//` comments. In YAML, write 1.0e-3: the format takes 1e-3 for a word.
 Files of [gcForest](from_gcforest.md) are read too.
 

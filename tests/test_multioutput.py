@@ -149,7 +149,7 @@ def test_a_scanner_of_several_targets():
 )
 def test_an_estimator_of_one_target_is_fitted_for_each(estimator, whole):
     X, y = table(60)
-    weight = np.linspace(0, 1, 60) if "pipeline" not in repr(estimator).lower() else None
+    weight = np.linspace(0, 2, 60) if "pipeline" not in repr(estimator).lower() else None
     model = fit_model(clone(estimator), Sample(X, Target(y, weight, None)))
     assert isinstance(model, ModelPerTarget) is not whole
     said = class_vectors(model, X, None)
