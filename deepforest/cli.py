@@ -111,7 +111,7 @@ def fit(
     X, y = with_target(data, read_data(data, image_size=image_shape(image_size), **options))
     held_out: dict[str, Any] = {}
     if validation is not None:
-        options["fitted"] = Fitted.like(X)
+        options["fitted"] = Fitted.like(X, y)
         X_val, y_val = with_target(validation, read_data(validation, **options))
         held_out = {"X_val": X_val, "y_val": y_val}
     if checkpoint is not None:
@@ -209,7 +209,10 @@ def _as_csv(
 ) -> str:
     """Return predictions as the text of a CSV file, one row each."""
     columns = {} if names is None else {"file": names}
-    columns["prediction"] = said.tolist()
+    if said.ndim == 1:
+        columns["prediction"] = said.tolist()
+    else:
+        columns |= {f"prediction_{k}": values.tolist() for k, values in enumerate(said.T)}
     if probability is not None:
         for label, of_class in zip(estimator.classes_.tolist(), probability.T, strict=True):
             columns[f"probability_{label}"] = of_class.tolist()
@@ -319,6 +322,7 @@ def demo(
 ) -> None:
     """Learn scikit-learn's digits, beside an MLP, a random forest and LightGBM."""
     start = perf_counter()
+    check_writable(picture)
     estimator = load_config(packaged_config("digits") if config is None else config)
     estimator.set_params(n_jobs=n_jobs)
     split = digits_split()

@@ -1,5 +1,6 @@
 """What the commands that read data share: their options, and what they check before they work."""
 
+import os
 import re
 from pathlib import Path
 from typing import Annotated, Any
@@ -108,3 +109,5 @@ def check_writable(path: Path) -> None:
         raise DataError(f"{path}: there is no folder {path.absolute().parent} to write to.")
     if path.is_dir():
         raise DataError(f"{path}: this is a folder.")
+    if not os.access(path.absolute().parent, os.W_OK):
+        raise DataError(f"{path}: its folder cannot be written to.")

@@ -45,7 +45,7 @@ def read_content(path: Path) -> Content:
             f"{path}: a config file ends in {', '.join(READERS)}, which say its format."
         )
     try:
-        content = reader(path.read_text(encoding="utf-8"))
+        content = reader(path.read_text(encoding="utf-8-sig"))
     except ConfigError as error:  # a parser is missing
         raise ConfigError(f"{path}: {error}") from error
     except ValueError as error:  # the parsers' own errors, and text that is not UTF-8

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import wraps
+from math import isfinite
 from typing import Any, NoReturn, ParamSpec
 
 import typer
@@ -65,8 +66,16 @@ def ends_cleanly(command: Callable[Parameters, None]) -> Callable[Parameters, No
 
 
 def show_json(value: Any) -> None:
-    """Write a value to stdout as one line of JSON."""
-    typer.echo(json.dumps(value, ensure_ascii=False))
+    """Write a value to stdout as one line of JSON, which has no word for NaN: null."""
+    typer.echo(json.dumps(_without_nan(value), ensure_ascii=False))
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nan(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [_without_nan(entry) for entry in value]
+    return None if isinstance(value, float) and not isfinite(value) else value
 
 
 def show_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:

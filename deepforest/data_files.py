@@ -1,9 +1,12 @@
 """Data files for the commands: tables, arrays and folders of images."""
 
 from collections.abc import Sequence
+from functools import partial
+from lzma import LZMAError
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +36,7 @@ class Fitted(NamedTuple):
     columns: list[str] | None  # names of the columns that it was fitted on
     shape: tuple[int, ...] | None  # of an instance
     words: tuple[str, ...] = ()  # columns that hold words, even where all look like numbers
+    labels_are_words: bool = False
 
     @classmethod
     def of(cls, estimator: Any) -> "Fitted":
@@ -43,14 +47,16 @@ class Fitted(NamedTuple):
             return cls(None, shape)
         codes = estimator._encoder.codes if hasattr(estimator, "_encoder") else {}
         words = [columns[j] for j in codes if all(isinstance(word, str) for word in codes[j])]
-        return cls(list(columns), shape, tuple(words))
+        labels = getattr(estimator, "classes_", None)
+        return cls(list(columns), shape, tuple(words), _are_words(labels))
 
     @classmethod
-    def like(cls, X: Any) -> "Fitted":
+    def like(cls, X: Any, y: NDArray[Any]) -> "Fitted":
         """Return what further rows of a table (n, d) or arrays (n, *shape) are read as."""
         if not hasattr(X, "columns"):
             return cls(None, X.shape[1:])
-        return cls(None, None, tuple(X.select_dtypes(exclude=["number", "bool"]).columns))
+        words = X.select_dtypes(exclude=["number", "bool"]).columns
+        return cls(list(X.columns), None, tuple(words), _are_words(y))
 
 
 def read_data(
@@ -96,15 +102,15 @@ def read_data(
     suffix = suffixes[-1] if suffixes else ""
     try:
         if suffix in TABLES:
-            words = () if fitted is None else fitted.words
-            return _from_table(path, _read_table(path, suffix, words), target, drop, fitted)
+            return _from_table(path, _read_table(path, suffix, fitted), target, drop, fitted)
         if suffix == ".npz":
             return _read_npz(path, target, features)
         if suffix == ".npy":
             return _read_npy(path, target)
     except DataError:
         raise
-    except (ValueError, OSError, EOFError) as error:  # of the parsers
+    # Of the parsers, and of what is packed.
+    except (ValueError, OSError, EOFError, BadZipFile, LZMAError) as error:
         raise DataError(f"{path}: it cannot be read: {error}") from error
     accepted = ", ".join([*TABLES, ".npy", ".npz"])
     raise DataError(f"{path}: data are {accepted}, or a folder with one sub-folder a class.")
@@ -122,18 +128,24 @@ def _import(name: str) -> ModuleType:
         ) from error
 
 
-def _read_table(path: Path, suffix: str, words: Sequence[str]) -> Any:
+def _are_words(labels: NDArray[Any] | None) -> bool:
+    return labels is not None and labels.dtype.kind == "U"
+
+
+def _read_table(path: Path, suffix: str, fitted: Fitted | None) -> Any:
     pandas = _import("pandas")
     if suffix == ".parquet":
         _import("pyarrow")
         return pandas.read_parquet(path)
-    # UCI's data have question marks where values are missing.
-    return pandas.read_csv(
-        path,
-        sep="\t" if suffix == ".tsv" else ",",
-        na_values=["?"],
-        dtype=dict.fromkeys(words, str),
+    # UCI's data have question marks where values are missing. Read in parts, a column of numbers
+    # and words would hold both.
+    read = partial(
+        pandas.read_csv, sep="\t" if suffix == ".tsv" else ",", na_values=["?"], low_memory=False
     )
+    words = set() if fitted is None else set(fitted.words)
+    if fitted is not None and fitted.labels_are_words:
+        words |= set(map(str, read(path, nrows=0))) - set(fitted.columns or ())
+    return read(path, dtype=dict.fromkeys(words, str))
 
 
 def _from_table(
@@ -150,7 +162,8 @@ def _from_table(
         return Data(X, y, target=target, others=() if target else tuple(X.columns))
     _check_columns(path, fitted.columns, columns)
     others = [column for column in columns if column not in {*fitted.columns, *drop}]
-    if target is None and len(others) == 1:  # what is no feature must be the target
+    # What is no feature must be the target, unless it is yet to be found out.
+    if target is None and len(others) == 1 and frame[others[0]].notna().all():
         target = others[0]
         y = _labels(path, frame[target])
     return Data(frame[fitted.columns], y, target=target, others=() if target else tuple(others))
@@ -208,7 +221,10 @@ def _read_npz(path: Path, target: str | None, features: str | None) -> Data:
 
 
 def _read_images(path: Path, size: tuple[int, int] | None, fitted: Fitted | None) -> Data:
-    """Return the images (n, h, w) or, where one has colours, (n, h, w, 3), as uint8."""
+    """Return the images (n, h, w), or (n, h, w, 3) where one has colours.
+
+    They are uint8, or float32 where a grey one has more than 256 values.
+    """
     _import("PIL")
     from PIL import Image
 
@@ -230,7 +246,8 @@ def _read_images(path: Path, size: tuple[int, int] | None, fitted: Fitted | None
     for file, _ in files:
         try:
             with Image.open(file) as opened:
-                image = opened.convert("RGB" if colour else "L")
+                grey = "F" if _is_deep(opened) else "L"  # which has 256 values
+                image = opened.convert("RGB" if colour else grey)
             if size is not None and image.size != (size[1], size[0]):
                 image = image.resize((size[1], size[0]))
             images.append(np.asarray(image))
@@ -252,9 +269,14 @@ def _has_colour(file: Path) -> bool:
 
     try:
         with Image.open(file) as image:
-            return image.mode not in ("1", "L", "LA", "I", "I;16", "F")
+            return not _is_deep(image) and image.mode not in ("1", "L", "LA")
     except OSError as error:
         raise DataError(f"{file}: this image cannot be read: {error}") from error
+
+
+def _is_deep(image: Any) -> bool:
+    """Return whether an image is grey and has more than 256 values: modes I, I;16, F."""
+    return bool(image.mode[0] in "IF")
 
 
 def _images_in(folder: Path) -> list[Path]:

@@ -71,9 +71,10 @@ def load_foreign(data: bytes, trusted: Sequence[str]) -> BaseEstimator:
         _check_archive(data)
         unknown = sorted(set(skops.get_untrusted_types(data=data)) - set(trusted))
         if unknown:
+            together = sorted({*unknown, *trusted})
             raise ModelFileError(
                 f"an estimator is made of {unknown!r:.1000}. Such a file can do harm. If you know "
-                f"who wrote it and trust them, pass load(path, trusted={unknown!r:.1000})."
+                f"who wrote it and trust them, pass load(path, trusted={together!r:.1000})."
             )
         estimator = skops.loads(data, trusted=list(trusted))
     except ModelFileError:

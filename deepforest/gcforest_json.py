@@ -198,7 +198,13 @@ class _Conversion:
             elif key not in ("objective", "num_class", "booster"):
                 self._note(f"{path}.{key}", value, NOT_NEEDED.get(key, "no counterpart"))
         if "max_depth" in table:
-            table["num_leaves"] = 2 ** min(table["max_depth"], 10)  # as many as the depth allows
+            depth = table["max_depth"]
+            if not isinstance(depth, int | None):
+                raise ConfigError(f"{path}.max_depth={depth!r} must be an integer or null.")
+            if depth is None or depth < 1:
+                del table["max_depth"]  # no limit
+            else:
+                table["num_leaves"] = 2 ** min(depth, 10)  # as many as the depth allows
         if "subsample" in table:
             table["subsample_freq"] = 1  # LightGBM's default is never
         self._note(f"{path}.type", "XGBClassifier", "LightGBM boosts here")

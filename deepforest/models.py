@@ -204,7 +204,7 @@ class _Watch:
             max(_patience(estimator).values()),
             first_metric_only=parameters.get("first_metric_only", False),
             verbose=False,
-            min_delta=parameters.get("early_stopping_min_delta", 0.0),
+            min_delta=parameters.get("early_stopping_min_delta") or 0.0,
         )
         self.order = self.early_stopping.order  # LightGBM sorts its callbacks by it
         self.best_iteration: int | None = None

@@ -58,7 +58,11 @@ def _probabilities(graph: Graph, model: BaseEstimator, rows: str, where: str) ->
     if is_engine_forest(model):
         return forest_votes(graph, model, rows, where)
     if isinstance(model, DummyClassifier):
-        return graph.rows_of(np.asarray(model.class_prior_, dtype=np.float64), rows)
+        if model.strategy == "stratified":
+            raise NotImplementedError(
+                f"{where} is a DummyClassifier that draws what it says: use another strategy."
+            )
+        return graph.rows_of(np.asarray(model.predict_proba([[0]])[0], dtype=np.float64), rows)
     if isinstance(model, ScaledLogisticRegression):
         said = _linear_sums(graph, model, rows)
         if len(model.intercept_) > 1:

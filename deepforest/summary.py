@@ -19,6 +19,7 @@ from sklearn.metrics import (
 from deepforest.boosted import BoostedClassifier, BoostedRegressor
 from deepforest.cascade_base import CascadeForestBase
 from deepforest.models import is_engine_forest
+from deepforest.multioutput import ModelPerTarget
 from deepforest.scoring import score_name
 
 
@@ -94,6 +95,11 @@ def _grains(scanner: Any) -> list[dict[str, Any]]:
 def _size(models: Sequence[BaseEstimator]) -> dict[str, Any]:
     """Return the kind of some models of an estimator, how many, and their trees and nodes."""
     trees, nodes = 0, 0
+    models = [
+        one
+        for model in models
+        for one in (model.models if isinstance(model, ModelPerTarget) else [model])
+    ]
     for model in models:
         if is_engine_forest(model):
             trees += len(model.trees_.roots)

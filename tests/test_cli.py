@@ -124,6 +124,7 @@ def test_a_bad_config_is_wrong_use_and_nothing_is_written(folder):
         (["fit", "table.toml", "train.csv"], "--target: one of a, b, c, d, kind"),
         (["fit", "table.toml", "train.csv", "-t", "x"], "there is no column 'x'"),
         (["fit", "table.toml", "train.csv", "-t", "kind", "-o", "no/m"], "there is no folder"),
+        (["demo", "--picture", "no/picture.png"], "there is no folder"),
         (["fit", "table.toml", "train.csv", "-t", "kind", "--image-size", "3"], "as in 28x28"),
         (["fit", "table.toml"], "Missing argument"),
         (["fit", "table.toml", "train.csv", "--nope"], "No such option"),
@@ -331,6 +332,19 @@ def test_validation_data_choose_the_depth(folder):
 
 
 @needs_model_files
+def test_several_values_are_columns(folder):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 3))
+    np.savez(folder / "d.npz", X=X, y=X[:, :2])
+    (folder / "values.toml").write_text(
+        'task = "regression"\n[cascade]\nmax_layers = 1\nn_estimators = 3\n'
+    )
+    run("fit", "values.toml", "d.npz", "-o", "values.dforest")
+    lines = run("predict", "values.dforest", "d.npz").stdout.splitlines()
+    assert lines[0] == "prediction_0,prediction_1"
+    assert np.loadtxt(lines[1:], delimiter=",").shape == (60, 2)
+
+
 def test_values_of_an_npz(folder):
     X, y = load_diabetes(return_X_y=True)
     np.savez(folder / "d.npz", X=X, y=y)

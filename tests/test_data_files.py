@@ -71,9 +71,51 @@ def test_words_that_look_like_numbers_are_words_to_a_model_of_words(tmp_path):
 def test_what_a_model_expects_of_a_table():
     frame = pd.DataFrame({"word": ["b", "a"] * 5, "number": np.arange(10.0), "odd": [True] * 10})
     model = CascadeForestClassifier(n_estimators=2, max_layers=1).fit(frame, [0, 1] * 5)
-    assert Fitted.of(model) == (["word", "number", "odd"], None, ("word",))
-    assert Fitted.like(frame) == (None, None, ("word",))
-    assert Fitted.like(np.zeros((3, 8, 8))) == (None, (8, 8), ())
+    expected = (["word", "number", "odd"], None, ("word",))
+    assert Fitted.of(model) == (*expected, False)
+    assert Fitted.like(frame, np.array(["no", "yes"] * 5)) == (*expected, True)
+    assert Fitted.like(np.zeros((3, 8, 8)), np.arange(3)) == (None, (8, 8), (), False)
+
+
+def test_labels_are_words_where_the_model_knows_words(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("y,fare\n1,1\n02,2\n")
+    fitted = Fitted(["fare"], None, labels_are_words=True)
+    assert read_data(path, fitted=fitted).y.tolist() == ["1", "02"]
+    assert read_data(path, fitted=fitted, target="y").y.tolist() == ["1", "02"]
+    assert read_data(path, fitted=Fitted(["fare"], None)).y.tolist() == [1, 2]
+
+
+def test_a_target_that_is_yet_to_be_found_out_is_none(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("y,fare\n1,1\n,2\n")
+    data = read_data(path, fitted=Fitted(["fare"], None))
+    assert data.y is None
+    assert data.others == ("y",)
+
+
+def test_long_columns_of_numbers_and_words_are_words(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("k,y\n" + "1,2\n" * 300_000 + "u,2\n")
+    assert set(read_data(path, target="y").X["k"]) == {"1", "u"}
+
+
+def test_packed_files_that_are_damaged(tmp_path):
+    for name in ("a.csv.zip", "a.csv.xz", "a.csv.gz", "a.npz"):
+        path = tmp_path / name
+        path.write_bytes(b"PK damaged")
+        with pytest.raises(DataError, match=f"{name}: it cannot be read"):
+            read_data(path)
+
+
+def test_deep_grey_images_keep_their_values(tmp_path):
+    pixels = np.arange(1000, 1064, dtype=np.uint16).reshape(8, 8)
+    for name, image in (("a", pixels), ("b", pixels + 1000)):
+        (tmp_path / name).mkdir()
+        Image.fromarray(image).save(tmp_path / name / "0.png")
+    data = read_data(tmp_path)
+    assert data.X.dtype == np.float32
+    np.testing.assert_array_equal(data.X, [pixels, pixels + 1000])
 
 
 def test_arrays(tmp_path):

@@ -196,6 +196,8 @@ def test_a_forest_that_feeds_no_layer_is_named():
             },
             "tree_method='x': no counterpart",
         ),
+        ({"type": "XGBClassifier", "max_depth": 0}, {"type": "lightgbm"}, "LightGBM boosts here"),
+        ({"type": "XGBClassifier", "max_depth": None}, {"type": "lightgbm"}, "LightGBM boosts"),
     ],
 )
 def test_estimators(entry, table, named):

@@ -193,6 +193,17 @@ def test_bagging_is_not_asked_for_its_votes():
     assert fitted.held_out[:, 1].mean() < 0.05
 
 
+def test_a_least_gain_of_none_is_lightgbms_own():
+    # As in a config file, which writes every parameter.
+    X, y = noisy_classes()
+    data = Table(X, Target(y, None, 3))
+    estimator = lightgbm.LGBMClassifier(
+        n_estimators=5, early_stopping_round=2, early_stopping_min_delta=None, verbosity=-1
+    )
+    model = fit_model(estimator, data.take(np.arange(60)), data.take(np.arange(60, 90)))
+    assert 1 <= model.booster_.best_iteration <= 5
+
+
 def test_a_folds_own_labels_do_not_change_its_held_out_vectors():
     # They reach it through early stopping only, for which the other folds' rounds are held fixed.
     X, y = noisy_classes()

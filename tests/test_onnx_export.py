@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lightgbm import LGBMClassifier, LGBMRegressor
 from model_kinds import KINDS, few, images, rising, sequences, table
+from sklearn.dummy import DummyClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 
@@ -271,6 +272,14 @@ def test_categories_are_refused_wherever_they_are():
         to_onnx(CascadeForestClassifier(few("classification"), max_layers=1).fit(frame, y))
 
 
+@pytest.mark.parametrize("strategy", ["prior", "most_frequent", "uniform"])
+def test_constants_say_what_their_strategy_says(strategy):
+    X, y = table()
+    X = np.nan_to_num(X)
+    layer = [("forest", HistForestClassifier(2)), ("constant", DummyClassifier(strategy=strategy))]
+    check_same(CascadeForestClassifier(layer, cv=2, combine="mean", random_state=0).fit(X, y), X)
+
+
 def test_what_else_is_refused(monkeypatch):
     X, y = table()
     X = np.nan_to_num(X)
@@ -280,6 +289,9 @@ def test_what_else_is_refused(monkeypatch):
     model = of_lightgbm(LGBMRegressor(linear_tree=True), X, X[:, 0])
     with pytest.raises(NotImplementedError, match=r"linear leaves.*fit again"):
         to_onnx(model)
+    constant = [("one", DummyClassifier(strategy="stratified"))]
+    with pytest.raises(NotImplementedError, match=r"'one' .* draws what it says"):
+        to_onnx(CascadeForestClassifier(constant, cv=2, max_layers=1).fit(X, y))
     pixels, labels = images()
     scanner = MultiGrainedScanner([3], estimators=[("linear", LogisticRegression())], cv=2)
     with pytest.raises(NotImplementedError, match="'linear' of grain 0 is a LogisticRegression"):

@@ -286,6 +286,9 @@ def test_types_that_can_do_harm_must_be_named(tmp_path):
     cascade.save(tmp_path / "file")
     with pytest.raises(ModelFileError, match=r"sklearn\.tree\._tree\.Tree.*trusted="):
         deepforest.load(tmp_path / "file")
+    # What was named before is still named, so that the list grows to the end.
+    with pytest.raises(ModelFileError, match=r"trusted=\['a\.B', 'sklearn\.tree\._tree\.Tree'\]"):
+        deepforest.load(tmp_path / "file", trusted=["a.B"])
     loaded = deepforest.load(tmp_path / "file", trusted=["sklearn.tree._tree.Tree"])
     assert np.array_equal(loaded.predict_proba(X), cascade.predict_proba(X))
 

@@ -89,6 +89,13 @@ def test_the_grains_of_a_scanner():
     assert content["importances"][0]["feature"] == "value_{}_{}".format(*best)
 
 
+def test_models_of_several_targets_are_counted_one_by_one():
+    layer = [("boosted", lightgbm("regression", n_estimators=3, early_stopping_round=None))]
+    estimator = CascadeForestRegressor(layer, cv=2, max_layers=1).fit(X, np.column_stack([y, -y]))
+    [size] = summary(estimator)["layers"][0]["estimators"]
+    assert (size["kind"], size["models"], size["trees"]) == ("BoostedRegressor", 4, 12)
+
+
 def test_scores_of_classes_are_scikit_learns():
     estimator = cascade().fit(X[::2], y[::2])
     new, labels = X[1::2], y[1::2]

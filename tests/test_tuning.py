@@ -72,6 +72,16 @@ def test_halving_goes_on_with_the_best_on_more_rows():
     assert content["cascade"]["estimators"][0]["n_estimators"] in (10, 20)
 
 
+def test_a_round_of_halving_may_lack_a_class():
+    X, y = load_iris(return_X_y=True)
+    y = np.where(np.arange(150) < 3, 2, y // 2)
+    text = BASE.replace("[cascade]", '[cascade]\nscoring = "neg_log_loss"', 1)
+    text += "[tune]\ncv = 2\n[tune.cascade]\ntol = [0.0, 0.1, 0.2]\n"
+    trials, best, _ = run(text, X, y)
+    assert trials[0].n_rows < trials[-1].n_rows
+    assert np.isfinite(best.score)
+
+
 def test_random_draws_some_candidates_once_each():
     X, y = load_iris(return_X_y=True)
     text = BASE + '[tune]\nsearch = "random"\nn_candidates = 3\ncv = 0.5\n'
