@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from deepforest.cascade_base import CascadeForestBase
+from deepforest.cli_data import check_writable
 from deepforest.config import make_estimator, read_config
 from deepforest.config_files import (
     ConfigError,
@@ -90,6 +91,7 @@ def init(
         return
     if output.exists():
         raise ConfigError(f"{output}: this file is there already; give another name.")
+    check_writable(output)
     if output.suffix != ".toml":
         raise ConfigError(f"{output}: a starter file is TOML, because comments are; end it so.")
     write_text(output, text)
@@ -114,6 +116,7 @@ def convert(
     if output is None:
         typer.echo(text, nl=False)
     else:
+        check_writable(output)
         write_text(output, text)
         say(str(output))
 

@@ -125,6 +125,8 @@ def test_a_bad_config_is_wrong_use_and_nothing_is_written(folder):
         (["fit", "table.toml", "train.csv", "-t", "x"], "there is no column 'x'"),
         (["fit", "table.toml", "train.csv", "-t", "kind", "-o", "no/m"], "there is no folder"),
         (["demo", "--picture", "no/picture.png"], "there is no folder"),
+        (["convert", "table.toml", "-o", "no/table.json"], "there is no folder"),
+        (["config", "init", "-o", "no/table.toml"], "there is no folder"),
         (["fit", "table.toml", "train.csv", "-t", "kind", "--image-size", "3"], "as in 28x28"),
         (["fit", "table.toml"], "Missing argument"),
         (["fit", "table.toml", "train.csv", "--nope"], "No such option"),

@@ -146,6 +146,13 @@ def test_comments_of_json_leave_strings_and_lines_as_they_are():
     assert [len(line) for line in plain.split("\n")] == [len(line) for line in text.split("\n")]
 
 
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_mark_of_the_order_of_bytes_is_no_text(tmp_path, suffix):
+    path = tmp_path / f"a{suffix}"
+    path.write_text(content_text({"n_jobs": 1}, suffix), encoding="utf-8-sig")
+    assert read_content(path) == {"n_jobs": 1}
+
+
 def test_yaml_without_its_package_says_how_to_install_it(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "yaml", None)
     path = tmp_path / "a.yaml"
