@@ -322,6 +322,12 @@ def _estimator_table(pair: tuple[str, BaseEstimator], task: Task) -> Content:
                 for key in dict.fromkeys([*given, *defaults])
                 if key not in defaults or not _same(given.get(key), defaults[key])
             }
+            aliases = own.keys() - defaults.keys() - set(LIGHTGBM_PARAMETERS)
+            if aliases:
+                raise ConfigError(
+                    f"{name}__{min(aliases)} is an alias, which no config file holds: set it by "
+                    "LightGBM's own name for it."
+                )
             named = {} if name == kind else {"name": name}
             tables.append({"type": kind, **named, **own})
     if not tables:

@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 import yaml
+from lightgbm import LGBMClassifier
 from sklearn.base import BaseEstimator
 from sklearn.svm import SVC
 
@@ -144,6 +145,13 @@ def test_comments_of_json_leave_strings_and_lines_as_they_are():
     plain = without_comments(text)
     assert json.loads(plain) == {"a": "http://x", 'b"//': 1}
     assert [len(line) for line in plain.split("\n")] == [len(line) for line in text.split("\n")]
+
+
+def test_an_alias_is_refused_before_a_file_is_written_that_does_not_load(tmp_path):
+    cascade = CascadeForestClassifier([("boosted", LGBMClassifier(lambda_l1=3.0))])
+    with pytest.raises(ConfigError, match="boosted__lambda_l1 is an alias"):
+        dump_config(cascade, tmp_path / "a.toml")
+    assert not (tmp_path / "a.toml").exists()
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
