@@ -64,12 +64,12 @@ class _ScorerByName:
         if self.name == "neg_log_loss":
             # Rows that lack a class have a log loss, but the scorer would not know the class.
             probability, labels = estimator.predict_proba(X), estimator.classes_
-            # Nor would the estimator know a class that its own rows lack.
             unknown = np.setdiff1d(y, labels)
-            probability = np.hstack([probability, np.zeros((len(y), len(unknown)))])
-            labels = np.concatenate([labels, unknown])
-            order = np.argsort(labels)
-            probability, labels = probability[:, order], labels[order]
+            if len(unknown):  # tuning's first rows may lack a class
+                probability = np.hstack([probability, np.zeros((len(y), len(unknown)))])
+                labels = np.concatenate([labels, unknown])
+                order = np.argsort(labels)
+                probability, labels = probability[:, order], labels[order]
             return -float(log_loss(y, probability, labels=labels, sample_weight=sample_weight))
         if sample_weight is not None:
             try:
